@@ -1,0 +1,167 @@
+"""The contract: every protocol a plug-in may implement, on one page."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+from harness.types import (
+    Attempt,
+    Brief,
+    Ending,
+    Environment,
+    ExecResult,
+    Grade,
+    Limits,
+    Prepared,
+    Record,
+    Reply,
+    Request,
+    Submission,
+    Task,
+)
+
+Work: TypeAlias = Callable[[Attempt], Awaitable[Record]]
+Event: TypeAlias = Mapping[str, Any]
+"""One line of a trace: `kind`, `at` (seconds since the try began), and what that kind carries."""
+
+
+class TaskSource(Protocol):
+    def load(self) -> Iterable[Task]:
+        """Every task that can be graded, in a stable order; UsageError for a source that is none."""
+        ...
+
+    def left_out(self) -> Mapping[str, str]:
+        """After `load`: the ids that cannot be graded, each with its reason."""
+        ...
+
+
+class Model(Protocol):
+    async def complete(self, request: Request, /) -> Reply: ...
+
+
+class Sandbox(Protocol):
+    """A running box. Non-zero exits and deadlines are results; a dead box raises."""
+
+    async def exec(
+        self,
+        argv: Sequence[str],
+        /,
+        *,
+        kill_after: float,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
+        keep: int = 1 << 20,
+    ) -> ExecResult:
+        """Run `argv` in the working directory, its process tree killed after so many seconds.
+
+        At most `keep` bytes of output are held, head and tail. Processes that it leaves in the
+        background live on, and what they print later belongs to nobody.
+        """
+        ...
+
+    async def read(self, path: str, /, *, limit: int = 1 << 20) -> bytes:
+        """A file's bytes. FileNotFoundError, IsADirectoryError; ValueError over `limit` bytes."""
+        ...
+
+    async def write(self, path: str, data: bytes, /) -> None:
+        """Replace a file, making its folders; relative paths start at the working directory."""
+        ...
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What the record says of this box: backend, limits as enforced, image digest."""
+        ...
+
+
+class Sandboxes(Protocol):
+    async def prepare(self, environment: Environment, /) -> Prepared:
+        """Pull or build what `open` needs, once; later calls find it ready."""
+        ...
+
+    def open(self, environment: Environment, /) -> AbstractAsyncContextManager[Sandbox]:
+        """Yield a box; on exit it is gone, however the block ended."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An HTTP door to the metered model, for programs in the box."""
+
+    url: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a scaffold works with: a box, a metered model, its limits, and a place for remarks."""
+
+    sandbox: Sandbox
+    model: Model
+    limits: Limits
+    note: Callable[[str, Mapping[str, Any]], None]
+    """Write an event of the scaffold's own into the trace: `note("elided", {"outputs": 3})`."""
+
+
+class Scaffold(Protocol):
+    async def solve(self, brief: Brief, session: Session, /) -> Ending: ...
+
+
+class Privileged(Protocol):
+    """A control that is shown the whole task. Only `oracle` has a reason to be one."""
+
+    async def solve_knowing(self, task: Task, session: Session, /) -> Ending: ...
+
+
+class Grader(Protocol):
+    async def collect(self, task: Task, sandbox: Sandbox, /) -> Submission:
+        """The agent's work, as a patch against the base commit."""
+        ...
+
+    async def grade(self, task: Task, submission: Submission, sandboxes: Sandboxes, /) -> Grade:
+        """Apply and test in a fresh box. Machine trouble raises; it is never a verdict."""
+        ...
+
+
+class Store(Protocol):
+    def append(self, record: Record, /) -> None:
+        """Return only once `record` would survive a crash."""
+        ...
+
+    def records(self) -> Iterator[Record]: ...
+
+
+class Trace(Protocol):
+    """The events of one try, each on disk before `emit` returns."""
+
+    def emit(self, kind: str, data: Mapping[str, Any], /, *, sync: bool = False) -> None:
+        """Append one event; with `sync` it would survive the machine's death, else only ours."""
+        ...
+
+
+class Archive(Protocol):
+    """Where the evidence of attempts is kept."""
+
+    def keep(self, data: bytes, /) -> str:
+        """Store bytes under their sha256, and return it."""
+        ...
+
+    def fetch(self, digest: str, /) -> bytes: ...
+
+    def tries(self, attempt: Attempt, /) -> int:
+        """How many tries of this attempt have left a trace."""
+        ...
+
+    def events(self, attempt: Attempt, number: int, /) -> Iterator[Event]:
+        """What the try with that number (from 1) wrote; a torn last line is left out."""
+        ...
+
+    def trace(self, attempt: Attempt, number: int, /) -> AbstractContextManager[Trace]: ...
+
+
+class Executor(Protocol):
+    async def run(
+        self, attempts: Iterable[Attempt], work: Work, settle: Callable[[Record], None], /
+    ) -> None: ...

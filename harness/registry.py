@@ -1,0 +1,50 @@
+"""Find a plug-in by name, importing it only when it is asked for."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from harness.errors import UsageError, unknown
+from harness.types import Part
+
+_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+
+
+def is_path(name: str) -> bool:
+    """Whether a name reads as `package.module:factory`."""
+    return _PATH.fullmatch(name) is not None
+
+
+def build(kind: str, part: Part, table: Mapping[str, str]) -> Any:
+    """Call the factory that `part` names: a key of `table`, or `package.module:factory`."""
+    factory = locate(kind, part.name, table)
+    accepted = _knobs(factory)
+    for knob in part.knobs:
+        if accepted is not None and knob not in accepted:
+            raise unknown(f"knob of {kind} {part.name!r}:", knob, accepted or ["(it has none)"])
+    try:
+        return factory(**part.knobs)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{kind} {part.name!r}: {error}") from error
+
+
+def locate(kind: str, name: str, table: Mapping[str, str]) -> Any:
+    if name not in table and not is_path(name):
+        raise unknown(kind, name, table, ", or give package.module:factory")
+    module, _, attribute = table.get(name, name).partition(":")
+    try:
+        return getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise UsageError(f"{kind} {name!r} cannot be loaded: {error}") from error
+
+
+def _knobs(factory: Any) -> list[str] | None:
+    """The keywords that a factory takes, or None where it takes any."""
+    named = inspect.signature(factory).parameters.values()
+    if any(p.kind is p.VAR_KEYWORD for p in named):
+        return None
+    return [p.name for p in named if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
