@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from harness.types import (
     Attempt,
@@ -30,7 +30,7 @@ Event: TypeAlias = Mapping[str, Any]
 
 class TaskSource(Protocol):
     def load(self) -> Iterable[Task]:
-        """Every task that can be graded, in a stable order; UsageError for a source that is none."""
+        """Every task that can be graded, in a stable order; UsageError where there is none."""
         ...
 
     def left_out(self) -> Mapping[str, str]:
@@ -109,6 +109,7 @@ class Scaffold(Protocol):
     async def solve(self, brief: Brief, session: Session, /) -> Ending: ...
 
 
+@runtime_checkable
 class Privileged(Protocol):
     """A control that is shown the whole task. Only `oracle` has a reason to be one."""
 

@@ -2,7 +2,8 @@
 
 UsageError      the person at the keyboard     exit 2, one line, no traceback
 Fault           one attempt, one culprit       becomes a Faulted record; the run goes on
-LimitReached    the budget                     becomes an Ending
+LimitReached    the attempt's budget           becomes an Ending
+Parked          the run's budget               the attempt stays owed; it continues by replay
 anything else   us                             crashes the run; fix the bug, resume
 """
 
@@ -27,6 +28,10 @@ class LimitReached(Exception):
         self.ending = ending
 
 
+class Parked(Exception):
+    """The run has nothing left to spend. What is under way is neither a result nor a fault."""
+
+
 class Fault(Exception):
     """One attempt could not be measured, and this is whose doing it was."""
 
@@ -41,7 +46,7 @@ def blame(culprit: Culprit) -> Iterator[None]:
     """Attribute whatever escapes to `culprit`, unless someone nearer already has."""
     try:
         yield
-    except (Fault, LimitReached, UsageError):
+    except (Fault, LimitReached, Parked, UsageError):
         raise
     except Exception as error:
         raise Fault(culprit, f"{type(error).__name__}: {error}") from error

@@ -145,8 +145,6 @@ class Ending(StrEnum):
     REFUSED = "refused"
     GAVE_UP = "gave_up"
     """The model went on slipping after the retry policy's last chance."""
-    RUN_BUDGET = "run_budget"
-    """The whole run's money or tokens were spent while this attempt was under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,10 +185,10 @@ class Usage(Value):
 
 @dataclass(frozen=True, slots=True)
 class Clocks(Value):
-    """Where the seconds of one try went. `box` is making and removing boxes."""
+    """Where the seconds of one try went: images made ready, boxes opened and closed, and so on."""
 
     total: float = 0.0
-    queue: float = 0.0
+    prepare: float = 0.0
     box: float = 0.0
     model: float = 0.0
     tool: float = 0.0
@@ -222,6 +220,7 @@ Reason: TypeAlias = Literal[
     "tests_failed",
     "tests_missing",
     "empty_patch",
+    "not_submitted",
     "patch_failed",
     "patch_refused",
     "tests_hung",

@@ -1,0 +1,157 @@
+"""What is to be measured: an experiment file or the flags, and the attempts that it plans."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from harness import codec
+from harness.errors import UsageError, unknown
+from harness.meter import RunLimits
+from harness.types import Attempt, Condition, Limits, Part, TaskId, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment(Value):
+    """Conditions are models x scaffolds, on one kind of box, with the same limits for all."""
+
+    tasks: Part
+    models: tuple[Part, ...]
+    scaffolds: tuple[Part, ...]
+    sandbox: Part = Part("auto")
+    limits: Limits = Limits()
+    select: tuple[str, ...] = ()
+    limit: int | None = None
+    shard: str | None = None
+    repeats: int = 1
+    width: int = 4
+    seed: int | None = None
+    usd_run: float | None = None
+    tokens_run: int | None = None
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        crossed = product(self.models, self.scaffolds)
+        return tuple(Condition(m, s, self.sandbox, self.limits) for m, s in crossed)
+
+    @property
+    def run_limits(self) -> RunLimits:
+        return RunLimits(self.usd_run, self.tokens_run)
+
+    def plan(self, tasks: Sequence[TaskId]) -> list[Attempt]:
+        """Every attempt, a whole block of tasks x conditions before the next repeat begins.
+
+        So a run that its budget ends has compared like with like, and an endpoint that drifts over
+        hours does so under every condition.
+        """
+        digests = list(dict.fromkeys(condition.digest for condition in self.conditions))
+        return [
+            Attempt(task, digest, repeat)
+            for repeat in range(self.repeats)
+            for task in tasks
+            for digest in digests
+        ]
+
+
+_KNOB = re.compile(r"[A-Za-z_][\w-]*")
+
+
+def part(text: str) -> Part:
+    """A part as a person writes it: `name` or `name,knob=value,knob=value`."""
+    name, *rest = text.split(",")
+    knobs: dict[str, Any] = {}
+    for piece in rest:
+        knob, equals, value = piece.partition("=")
+        if not equals or not _KNOB.fullmatch(knob.strip()):
+            raise UsageError(f"{text!r}: {piece!r} is no knob=value")
+        knobs[knob.strip().replace("-", "_")] = _value(value.strip())
+    if not name.strip():
+        raise UsageError(f"{text!r}: a part begins with its name, as in name,knob=value")
+    return Part(name.strip(), knobs)
+
+
+def _value(text: str) -> Any:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, int | float | bool) else text
+
+
+def read(path: Path) -> Experiment:
+    """An experiment from a TOML file. A part is `"editor,context=last-n:20"` or a table."""
+    raw = _toml(path)
+    known = [field.name for field in fields(Experiment)]
+    for key in raw:
+        if key not in known:
+            raise unknown(f"key in {path}:", key, known)
+    for key in ("tasks", "sandbox", "models", "scaffolds"):
+        if key in raw:
+            raw[key] = _parts(raw[key], f"{path}: {key}")
+    return checked(codec.load(Experiment, raw, where=str(path)))
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not TOML: {error}") from None
+
+
+def _parts(raw: Any, where: str) -> Any:
+    return (
+        [_part_table(one, where) for one in raw]
+        if isinstance(raw, list)
+        else _part_table(raw, where)
+    )
+
+
+def _part_table(raw: Any, where: str) -> dict[str, Any]:
+    if isinstance(raw, str):
+        one = part(raw)
+        return {"name": one.name, "knobs": dict(one.knobs)}
+    if isinstance(raw, Mapping) and isinstance(raw.get("name"), str):
+        return {"name": raw["name"], "knobs": {k: v for k, v in raw.items() if k != "name"}}
+    raise UsageError(f"{where}: a part is 'name,knob=value' or a table with a name, not {raw!r}")
+
+
+def checked(experiment: Experiment) -> Experiment:
+    """The same experiment, if it makes sense."""
+    if not experiment.models or not experiment.scaffolds:
+        raise UsageError("an experiment needs at least one model and one scaffold")
+    if len(set(map(str, experiment.conditions))) < len(experiment.conditions):
+        raise UsageError("the same condition is named twice; repeats = N measures one again")
+    for name in ("repeats", "width"):
+        if getattr(experiment, name) < 1:
+            raise UsageError(f"{name} is {getattr(experiment, name)}; it must be at least 1")
+    for name in ("turns", "tokens", "usd", "seconds"):
+        value = getattr(experiment.limits, name)
+        if value is not None and value <= 0:
+            raise UsageError(f"limit {name} is {value}; it must be above 0, or left out")
+    _check_money(experiment)
+    return experiment
+
+
+def _check_money(experiment: Experiment) -> None:
+    """A limit in dollars that cannot be reached would be no limit, and nobody would know."""
+    if experiment.limits.usd is None and experiment.usd_run is None:
+        return
+    for model in experiment.models:
+        if "price_in" not in model.knobs or "price_out" not in model.knobs:
+            raise UsageError(
+                f"a limit in dollars needs the price of {model.name!r}: "
+                f"--model {model.name},price_in=..,price_out=.. (per million tokens)"
+            )
+
+
+def on(experiment: Experiment, sandbox: Part) -> Experiment:
+    """The same experiment on boxes of a settled kind."""
+    return replace(experiment, sandbox=sandbox)

@@ -1,0 +1,220 @@
+"""The events of a try as they happen, and the replay of an earlier one.
+
+A reply is on disk before its commands run. While recorded replies last, commands run for real in
+the fresh box but the scaffold is shown the outputs that the model saw then, so that the transcript
+stays the one that was paid for; an output that differs now is counted as divergence.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from harness import codec
+from harness.api import Event, Model, Sandbox, Trace
+from harness.meter import Meter
+from harness.past import Past, bytes_of, text_of
+from harness.types import ExecResult, Message, Reply, Request
+
+
+class Journal:
+    """One try being written: numbered replies and outputs, and how far the replay has come."""
+
+    def __init__(self, trace: Trace, past: Past) -> None:
+        self.trace = trace
+        self.past = past
+        self.calls = 0
+        self.outputs = 0
+        self.replayed = 0
+        self.diverged = 0
+        self.model_seconds = 0.0
+        self.tool_seconds = 0.0
+        self.served: dict[str, str] = {}
+        self._known: set[str] = set()
+        self._shown: list[str] = []
+
+    def next_output(self) -> Event | None:
+        """What the same command gave in the earlier try, if that try came so far."""
+        at, self.outputs = self.outputs, self.outputs + 1
+        return self.past.outputs[at] if at < len(self.past.outputs) else None
+
+    def differs(self, what: str) -> None:
+        self.diverged += 1
+        self.trace.emit("diverged", {"output": self.outputs, "what": what})
+
+    def forget(self, why: str) -> None:
+        """Replay no further: what follows is new."""
+        del self.past.replies[self.calls :]
+        del self.past.outputs[self.outputs :]
+        self.trace.emit("replay_ended", {"why": why})
+
+    def ask(self, request: Request) -> str:
+        """Write what is new in a request; return a mark of the whole of it."""
+        marks = [_mark(message) for message in request.messages]
+        for mark, message in zip(marks, request.messages, strict=True):
+            if mark not in self._known:
+                self._known.add(mark)
+                self.trace.emit("message", {"id": mark, "message": codec.dump(message)})
+        same = _common(self._shown, marks)
+        tools = [tool.name for tool in request.tools]
+        self.trace.emit(
+            "request",
+            {
+                "n": self.calls,
+                "keep": same,
+                "then": marks[same:],
+                "tools": tools,
+                "seed": request.seed,
+            },
+        )
+        self._shown = marks
+        return hashlib.blake2b("".join(marks).encode(), digest_size=12).hexdigest()
+
+    def facts(self) -> dict[str, Any]:
+        facts: dict[str, Any] = {f"model_{k}": v for k, v in self.served.items()}
+        if self.past.number:
+            facts["continues_try"] = self.past.number
+            facts["replayed_replies"] = self.replayed
+            facts["diverged_outputs"] = self.diverged
+        return facts
+
+
+@lru_cache(maxsize=1 << 14)
+def _mark(message: Message) -> str:
+    plain = repr(message).encode(errors="surrogatepass")
+    return hashlib.blake2b(plain, digest_size=12).hexdigest()
+
+
+def _common(a: Sequence[str], b: Sequence[str]) -> int:
+    shorter = min(len(a), len(b))
+    if list(a[:shorter]) == list(b[:shorter]):
+        return shorter
+    return next(i for i in range(shorter) if a[i] != b[i])
+
+
+class Recorded:
+    """A model whose replies are written down before anyone acts on them, or read from the past."""
+
+    def __init__(self, inner: Model, journal: Journal, meter: Meter, seed: int | None) -> None:
+        self._inner = inner
+        self._journal = journal
+        self._meter = meter
+        self._seed = seed
+
+    async def complete(self, request: Request, /) -> Reply:
+        journal = self._journal
+        if self._seed is not None and request.seed is None:
+            request = replace(request, seed=self._seed)
+        mark = journal.ask(request)
+        if told := self._told(mark):
+            reply, seconds, live = told.reply, told.seconds, False
+            journal.replayed += 1
+        else:
+            self._meter.admit_live()
+            started = time.monotonic()
+            reply = await self._inner.complete(request)
+            seconds, live = time.monotonic() - started, True
+        journal.calls += 1
+        journal.model_seconds += seconds
+        journal.served.update(reply.served)
+        line = {
+            "n": journal.calls,
+            "request": mark,
+            "reply": codec.dump(reply),
+            "seconds": round(seconds, 6),
+            "live": live,
+        }
+        journal.trace.emit("reply", line, sync=live)
+        self._meter.charge(reply.usage, live=live)
+        return reply
+
+    def _told(self, mark: str) -> Any:
+        journal = self._journal
+        if journal.calls >= len(journal.past.replies):
+            return None
+        told = journal.past.replies[journal.calls]
+        if told.request != mark:
+            journal.forget("the request is not the one that was recorded")
+            return None
+        return told
+
+
+class Watched:
+    """A box whose commands and reads are written down, and compared with an earlier try's."""
+
+    def __init__(self, inner: Sandbox, journal: Journal) -> None:
+        self._inner = inner
+        self._journal = journal
+
+    async def exec(
+        self,
+        argv: Sequence[str],
+        /,
+        *,
+        kill_after: float,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
+        keep: int = 1 << 20,
+    ) -> ExecResult:
+        journal, then = self._journal, self._journal.next_output()
+        result = await self._inner.exec(
+            argv, kill_after=kill_after, env=env, stdin=stdin, keep=keep
+        )
+        journal.tool_seconds += result.seconds
+        if then is not None:
+            result = self._as_it_was(result, then, list(argv))
+        journal.trace.emit(
+            "exec",
+            {
+                "argv": list(argv),
+                "exit_code": result.exit_code,
+                "ended": result.ended,
+                "seconds": round(result.seconds, 6),
+                "omitted": result.omitted,
+                "output": text_of(result.output),
+            },
+        )
+        return result
+
+    def _as_it_was(self, now: ExecResult, then: Event, argv: list[str]) -> ExecResult:
+        if then["kind"] != "exec" or then["argv"] != argv:
+            self._journal.forget("the command is not the one that was recorded")
+            return now
+        was = ExecResult(
+            then["exit_code"],
+            bytes_of(then["output"]),
+            now.seconds,
+            then["omitted"],
+            then["ended"],
+        )
+        if (now.exit_code, now.output, now.ended) != (was.exit_code, was.output, was.ended):
+            self._journal.differs(f"exit code {was.exit_code} then, {now.exit_code} now")
+        return was
+
+    async def read(self, path: str, /, *, limit: int = 1 << 20) -> bytes:
+        journal, then = self._journal, self._journal.next_output()
+        data = await self._inner.read(path, limit=limit)
+        if then is not None:
+            data = self._read_then(data, then, path)
+        journal.trace.emit("read", {"path": path, "data": text_of(data)})
+        return data
+
+    def _read_then(self, now: bytes, then: Event, path: str) -> bytes:
+        if then["kind"] != "read" or then["path"] != path:
+            self._journal.forget("the file is not the one that was read")
+            return now
+        if bytes_of(then["data"]) != now:
+            self._journal.differs(path)
+        return bytes_of(then["data"])
+
+    async def write(self, path: str, data: bytes, /) -> None:
+        await self._inner.write(path, data)
+        self._journal.trace.emit("write", {"path": path, "bytes": len(data)})
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        return self._inner.facts

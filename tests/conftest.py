@@ -1,0 +1,59 @@
+"""What the whole suite shares: which engines answer, and what to do where none does."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from functools import cache
+
+import docker
+import pytest
+
+REQUIRED = os.environ.get("HARNESS_REQUIRE_DOCKER") == "1"
+BASE_IMAGE = "debian:bookworm-slim"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@cache
+def engine_trouble() -> str:
+    """Why Docker tests cannot run here, or nothing."""
+    try:
+        client = docker.from_env(timeout=10)
+        try:
+            client.ping()
+        finally:
+            client.close()
+    except (docker.errors.DockerException, OSError) as error:
+        return f"no Docker engine answers: {error}"
+    return ""
+
+
+@cache
+def namespace_trouble() -> str:
+    """Why bubblewrap tests cannot run here, or nothing."""
+    try:
+        done = subprocess.run(
+            ["unshare", "--user", "--pid", "--fork", "true"], capture_output=True, check=False
+        )
+    except FileNotFoundError:
+        return "no unshare on this machine"
+    return "" if done.returncode == 0 else "the kernel forbids user namespaces"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("docker") and (trouble := engine_trouble()):
+        if REQUIRED:
+            pytest.fail(f"HARNESS_REQUIRE_DOCKER=1 but {trouble}", pytrace=False)
+        pytest.skip(trouble)
+    if item.get_closest_marker("bubblewrap") and (trouble := namespace_trouble()):
+        pytest.skip(trouble)
+
+
+@pytest.fixture(scope="session")
+def base_image() -> str:
+    """An image with bash and coreutils that every Docker test may start from."""
+    return BASE_IMAGE
