@@ -1,0 +1,120 @@
+"""The report: everything that a run's folder says, as values. Nothing here draws or writes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.types import Attempt
+from results import quarantine, table
+from results.manifest import Manifest
+from results.provenance import Provenance
+from results.report.notes import notes
+from results.store import RunStore
+from results.table import Cell, History, Summary
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One task across the conditions, each by its digest."""
+
+    task: str
+    origin: str
+    facets: Mapping[str, str]
+    cells: Mapping[str, Cell]
+
+
+@dataclass(slots=True)
+class FaultGroup:
+    """Faults that say the same, long hexadecimal names apart."""
+
+    culprit: str
+    message: str
+    """The first line."""
+    tries: int = 0
+    recovered: int = 0
+    """How many of those tries are of attempts that a later try measured."""
+    conditions: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    name: str
+    history: tuple[Provenance, ...]
+    origins: Mapping[str, int]
+    """How many declared tasks come from each `dataset@revision`."""
+    declared: int
+    left_out: Mapping[str, str]
+    quarantined: Mapping[str, str]
+    conditions: tuple[Summary, ...]
+    rows: tuple[Row, ...]
+    faults: tuple[FaultGroup, ...]
+    stray: int
+    """Recorded attempts that the run does not declare; no number counts them."""
+    notes: tuple[str, ...]
+    """What the numbers mean and what is wrong with them, in words."""
+
+
+def build(run: Path | RunStore, *, level: float = 0.95) -> Report:
+    """The report on one run, finished or under way.
+
+    UsageError where the folder is no run, Damaged where a file of it is not what was written.
+    """
+    store = run if isinstance(run, RunStore) else RunStore(run)
+    manifest, fenced = store.manifest(), quarantine.read(store.folder)
+    found = table.histories(store.records(), where=str(store.ledger.path))
+    summaries = table.summarise(manifest, found, quarantined=fenced, level=level)
+    stray = len(table.stray(manifest, found))
+    return Report(
+        name=store.folder.resolve().name,
+        history=manifest.history,
+        origins=_origins(manifest),
+        declared=len(manifest.tasks),
+        left_out=manifest.left_out,
+        quarantined={task: why for task, why in fenced.items() if task in manifest.tasks},
+        conditions=summaries,
+        rows=_rows(manifest, found),
+        faults=_faults(found),
+        stray=stray,
+        notes=notes(summaries, stray=stray, level=level),
+    )
+
+
+def _origins(manifest: Manifest) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for task in manifest.tasks.values():
+        counts[task.origin] = counts.get(task.origin, 0) + 1
+    return counts
+
+
+def _rows(manifest: Manifest, found: Mapping[Attempt, History]) -> tuple[Row, ...]:
+    columns = {digest: table.cells(manifest, found, digest) for digest in manifest.conditions}
+    return tuple(
+        Row(id_, task.origin, task.facets, {digest: columns[digest][id_] for digest in columns})
+        for id_, task in manifest.tasks.items()
+    )
+
+
+def _faults(found: Mapping[Attempt, History]) -> tuple[FaultGroup, ...]:
+    """What went wrong, most frequent first."""
+    groups: dict[tuple[str, str], FaultGroup] = {}
+    for attempt, history in found.items():
+        for fault in history.faults:
+            key = fault.culprit, gist(fault.message)
+            group = groups.setdefault(key, FaultGroup(*key))
+            group.tries += 1
+            group.recovered += history.graded is not None
+            group.conditions = _with(group.conditions, attempt.condition)
+    return tuple(sorted(groups.values(), key=lambda g: (-g.tries, g.culprit, g.message)))
+
+
+def gist(message: str) -> str:
+    """A message's first line, long hexadecimal names blanked, so that like faults are counted."""
+    first = next((line for line in message.splitlines() if line.strip()), "(no message)")
+    return re.sub(r"\b(?=[0-9a-f-]*\d)[0-9a-f-]{12,}\b", "...", first.strip())
+
+
+def _with(names: list[str], name: str) -> list[str]:
+    return names if name in names else [*names, name]

@@ -1,0 +1,98 @@
+"""What a report's numbers mean, and what is wrong with them, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from results.table import Summary
+
+
+def notes(conditions: Sequence[Summary], *, stray: int, level: float) -> tuple[str, ...]:
+    """Every sentence that applies to these conditions, most important first."""
+    if not conditions:
+        return ("the run declares no condition, so there is nothing to report",)
+    found = [text for rule in _RULES for text in rule(conditions)]
+    if stray:
+        found.append(
+            f"{stray} recorded attempts are not declared in run.json; no number counts them"
+        )
+    return (_question(conditions, level), _BOUNDS, *found)
+
+
+_BOUNDS = (
+    "bounds: the rate over all declared attempts, had everything without a measurement "
+    "failed, and had it passed"
+)
+
+
+def _question(conditions: Sequence[Summary], level: float) -> str:
+    n = "tasks" if any(c.repeats > 1 for c in conditions) else "tasks, one attempt each"
+    return (
+        f"pass rate: mean over measured {n}; its {level:.0%} Wilson interval answers "
+        "question B, would new issues of the same repositories give this? It does not "
+        "answer A (a rerun of these issues) nor C (new repositories)"
+    )
+
+
+def _single(conditions: Sequence[Summary]) -> Iterator[str]:
+    if all(c.repeats == 1 for c in conditions):
+        yield "with one repeat, run-to-run noise cannot be told from difficulty"
+
+
+def _unmeasured(conditions: Sequence[Summary]) -> Iterator[str]:
+    planned = sum(c.raw.planned for c in conditions)
+    if faulted := sum(sum(c.faulted.values()) for c in conditions):
+        yield f"{faulted} of {planned} attempts faulted: no measurement, and not counted as zeros"
+    if owed := sum(c.owed for c in conditions):
+        yield f"{owed} of {planned} attempts are owed: the same run command works them off"
+
+
+def _uneven(conditions: Sequence[Summary]) -> Iterator[str]:
+    measured = {c.raw.rate.n for c in conditions}
+    if len(measured) > 1:
+        yield (
+            "the conditions were measured on different numbers of tasks, so their rates have "
+            "different denominators; compare them on the tasks that they share"
+        )
+
+
+def _unpriced(conditions: Sequence[Summary]) -> Iterator[str]:
+    if any(c.cost.usd.value is None for c in conditions):
+        yield "costs are null where any call had no price: a part of the bill is no bill"
+
+
+def _respent(conditions: Sequence[Summary]) -> Iterator[str]:
+    used = [c.cost.usd.value for c in conditions]
+    spent = [c.cost.usd_spent.value for c in conditions]
+    if None in used or None in spent:
+        return
+    extra = sum(s or 0.0 for s in spent) - sum(u or 0.0 for u in used)
+    if extra > 0.005:
+        yield (
+            f"${extra:,.2f} more was spent than the graded attempts used, on tries that faulted; "
+            "costs per solved issue leave it out"
+        )
+
+
+def _modes(conditions: Sequence[Summary]) -> Iterator[str]:
+    modes = sorted({mode for c in conditions for mode in c.modes})
+    if len(modes) > 1:
+        yield f"verdicts of different graders are mixed here: {', '.join(modes)}"
+
+
+def _quarantine(conditions: Sequence[Summary]) -> Iterator[str]:
+    adjusted = [c.adjusted for c in conditions if c.adjusted]
+    if adjusted:
+        fenced = conditions[0].raw.tasks - adjusted[0].tasks
+        yield f"{fenced} declared tasks are quarantined; raw counts them, adjusted does not"
+
+
+_RULES: tuple[Callable[[Sequence[Summary]], Iterator[str]], ...] = (
+    _unmeasured,
+    _quarantine,
+    _uneven,
+    _single,
+    _modes,
+    _unpriced,
+    _respent,
+)

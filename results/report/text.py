@@ -1,0 +1,196 @@
+"""The report for a terminal: plain characters, and nothing wider than it was told."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+
+from results.report.build import FaultGroup, Report, Row
+from results.report.layout import clean, cut, duration, grid, money, percent, span
+from results.table import Cell, Figure, Score, Summary
+
+ROWS = 40
+"""How many tasks and faults are shown where not everything is asked for."""
+
+
+def as_text(report: Report, *, width: int = 100, full: bool = False) -> str:
+    """Conditions, tasks, faults and notes. Without `full`, long tables say what they leave out."""
+    keys = {
+        summary.digest: key for summary, key in zip(report.conditions, _letters(), strict=False)
+    }
+    parts = [
+        _header(report, width),
+        _legend(report.conditions, keys, width),
+        _conditions(report.conditions, keys, width),
+        _adjusted(report.conditions, keys, width),
+        _outcomes(report.conditions, keys, width),
+        _tasks(report.rows, keys, width, None if full else ROWS),
+        _faults(report.faults, width, None if full else ROWS),
+        _notes(report, keys, width),
+    ]
+    return "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
+
+
+def _letters() -> Iterator[str]:
+    """A, B, ... Z, AA, AB, ..."""
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    yield from alphabet
+    yield from (first + second for first in alphabet for second in alphabet)
+
+
+def _header(report: Report, width: int) -> list[str]:
+    lines = [f"run {clean(report.name)}"]
+    if report.history:
+        first, last = report.history[0], report.history[-1]
+        code = f"harness {last.harness}" + (f" at {last.revision[:12]}" if last.revision else "")
+        lines.append(
+            f"created {first.at}, {code}, python {last.python}, {last.engine or 'no engine'}"
+        )
+    origins = ", ".join(f"{count} of {clean(name)}" for name, count in report.origins.items())
+    left_out = f"; {len(report.left_out)} left out" if report.left_out else ""
+    lines.append(f"{report.declared} tasks declared: {origins or '-'}{left_out}")
+    return [piece for line in lines for piece in _wrapped(line, width)]
+
+
+def _legend(conditions: Sequence[Summary], keys: Mapping[str, str], width: int) -> list[str]:
+    lines = []
+    for condition in conditions:
+        times = f"{condition.repeats} repeat" + ("s" if condition.repeats != 1 else "")
+        text = f"{clean(condition.label)}, in {clean(str(condition.condition.sandbox))}, {times}"
+        lines += _wrapped(f"{text} [{condition.digest}]", width, f"{keys[condition.digest]:3}")
+    return lines
+
+
+def _conditions(conditions: Sequence[Summary], keys: Mapping[str, str], width: int) -> list[str]:
+    if not conditions:
+        return []
+    level = f"{conditions[0].raw.rate.level:.0%}"
+    head = [
+        "",
+        "planned",
+        "graded",
+        "faulted",
+        "owed",
+        "solved",
+        f"pass % [{level}, B]",
+        "bounds %",
+    ]
+    head += ["usd", "usd per\nsolved", "time per\nsolved"]
+    rows = [
+        [
+            keys[c.digest],
+            *map(str, (c.raw.planned, c.raw.graded, sum(c.faulted.values()), c.owed)),
+            str(c.raw.resolved),
+            _rate(c.raw),
+            span(c.raw.bounds),
+            money(c.cost.usd.value),
+            money(c.cost.usd_per_solved.value),
+            duration(c.cost.seconds_per_solved.value),
+        ]
+        for c in conditions
+    ]
+    return grid(head, rows, width=width)
+
+
+def _adjusted(conditions: Sequence[Summary], keys: Mapping[str, str], width: int) -> list[str]:
+    """Raw and adjusted side by side, where a quarantine list says that there is a difference."""
+    rows = [
+        [
+            keys[c.digest],
+            _rate(c.raw),
+            _rate(c.adjusted),
+            str(c.adjusted.tasks),
+            span(c.adjusted.bounds),
+        ]
+        for c in conditions
+        if c.adjusted
+    ]
+    head = ["", "raw pass %", "adjusted pass %", "tasks\nleft", "adjusted\nbounds %"]
+    return grid(head, rows, width=width) if rows else []
+
+
+def _outcomes(conditions: Sequence[Summary], keys: Mapping[str, str], width: int) -> list[str]:
+    """How attempts ended, what the grader said, and whose faults there were."""
+    lines: list[str] = []
+    for c in conditions:
+        parts = [("ended", c.endings), ("verdicts", c.reasons), ("faulted by", c.faulted)]
+        told = [f"{what} {_list(counts)}" for what, counts in parts if counts]
+        lines += _wrapped("; ".join(told) or "no record yet", width, f"{keys[c.digest]:3}")
+    return lines
+
+
+def _tasks(rows: Sequence[Row], keys: Mapping[str, str], width: int, most: int | None) -> list[str]:
+    """Solved of graded for each task; `!` where an attempt faulted, `.` where one is owed."""
+    if not rows or not keys:
+        return []
+    shown = rows if most is None or len(rows) <= most else sorted(rows, key=_dullness)[:most]
+    body = [[clean(row.task), *(mark(row.cells[digest]) for digest in keys)] for row in shown]
+    lines = grid(["task", *keys.values()], body, width=width)
+    lines += _wrapped("2/3: solved of graded; !: an attempt faulted; .: one is owed", width)
+    if len(shown) < len(rows):
+        more = f"{len(rows) - len(shown)} more tasks"
+        lines += _wrapped(f"{more}; shown first: faulted, owed, or judged both ways", width)
+    return lines
+
+
+def mark(cell: Cell) -> str:
+    score = f"{cell.resolved}/{cell.graded}" if cell.graded else ""
+    return score + ("!" if cell.faulted else "") + ("." if cell.owed else "") or "-"
+
+
+def _dullness(row: Row) -> int:
+    """0 for the tasks that a reader should see first. Sorting is stable: else their own order."""
+    cells = row.cells.values()
+    graded, resolved = sum(c.graded for c in cells), sum(c.resolved for c in cells)
+    if any(cell.faulted for cell in cells):
+        return 0
+    if any(cell.owed for cell in cells):
+        return 1
+    return 2 if 0 < resolved < graded else 3
+
+
+def _faults(faults: Sequence[FaultGroup], width: int, most: int | None) -> list[str]:
+    if not faults:
+        return []
+    shown = faults[:most]
+    lines = ["faulted  of these, measured  culprit   message", "tries    by a later try"]
+    lines.append("-" * width)
+    for group in shown:
+        left = f"{group.tries:<9}{group.recovered:<20}{group.culprit:<10}"
+        lines.append(left + cut(clean(group.message), max(10, width - len(left))))
+    if len(shown) < len(faults):
+        lines.append(f"{len(faults) - len(shown)} more kinds of faults")
+    return lines
+
+
+def _notes(report: Report, keys: Mapping[str, str], width: int) -> list[str]:
+    lines = [piece for note in report.notes for piece in _wrapped(note, width, "- ")]
+    blanks: dict[str, list[str]] = {}
+    for c in report.conditions:
+        for reason in _reasons(c):
+            blanks.setdefault(reason, []).append(keys[c.digest])
+    for reason, letters in blanks.items():
+        lines += _wrapped(f"a dash for {', '.join(letters)}: {reason}", width, "- ")
+    return lines
+
+
+def _reasons(condition: Summary) -> list[str]:
+    cost = condition.cost
+    figures: list[Figure] = [cost.usd, cost.usd_per_solved, cost.seconds_per_solved]
+    reasons = [condition.raw.rate.reason, *(figure.reason for figure in figures)]
+    return [reason for reason in dict.fromkeys(reasons) if reason]
+
+
+def _rate(score: Score | None) -> str:
+    if score is None or score.rate.value is None:
+        return "-"
+    return f"{percent(score.rate.value)} {span((score.rate.low, score.rate.high))}"
+
+
+def _list(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.items())
+
+
+def _wrapped(text: str, width: int, lead: str = "") -> list[str]:
+    blank = " " * len(lead)
+    return textwrap.wrap(text, width, initial_indent=lead, subsequent_indent=blank) or [lead]

@@ -1,0 +1,67 @@
+"""A run's folder as a store of records and an archive of evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Self
+
+from harness.api import Event, Trace
+from harness.types import Attempt, Record
+from results.blobs import Blobs
+from results.ledger import Ledger
+from results.manifest import Manifest, declare
+from results.traces import Traces
+
+
+class RunStore:
+    """Implements Store and Archive. Whoever enters it is the one writer of its ledger.
+
+    Reading needs no entering, and works while somebody else writes.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ledger = Ledger(folder / "ledger.jsonl")
+        self.blobs = Blobs(folder / "blobs")
+        self.traces = Traces(folder / "traces")
+
+    def __enter__(self) -> Self:
+        self.ledger.__enter__()
+        return self
+
+    def __exit__(self, *exit_: object) -> None:
+        self.ledger.__exit__(*exit_)
+
+    def manifest(self) -> Manifest:
+        """What the run declares; UsageError where the folder is no run that can be read."""
+        return Manifest.read(self.folder)
+
+    def declare(self, call: Manifest) -> Manifest:
+        """Grow the manifest by what a call asks for, and return all that is declared now."""
+        return declare(self.folder, call)
+
+    def append(self, record: Record, /) -> None:
+        self.ledger.append(record)
+
+    def records(self) -> Iterator[Record]:
+        return self.ledger.records()
+
+    def keys(self) -> Iterator[tuple[Attempt, str]]:
+        return self.ledger.keys()
+
+    def keep(self, data: bytes, /) -> str:
+        return self.blobs.keep(data)
+
+    def fetch(self, digest: str, /) -> bytes:
+        return self.blobs.fetch(digest)
+
+    def tries(self, attempt: Attempt, /) -> int:
+        return self.traces.tries(attempt)
+
+    def events(self, attempt: Attempt, number: int, /) -> Iterator[Event]:
+        return self.traces.events(attempt, number)
+
+    def trace(self, attempt: Attempt, number: int, /) -> AbstractContextManager[Trace]:
+        return self.traces.trace(attempt, number)

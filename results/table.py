@@ -1,0 +1,276 @@
+"""Records, as counts and rates over what a run declared: pure functions of what is on disk.
+
+Every planned attempt is exactly one of graded, faulted (tried, never measured) and owed (no
+record at all). Rates are of the graded; bounds say what the other two could still do to them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import reduce
+from operator import add
+
+from harness.types import Attempt, Clocks, Condition, Faulted, Graded, Record, TaskId, Usage
+from results.lines import Damaged
+from results.manifest import Arm, Manifest
+from results.stats.estimate import Estimate, nothing
+from results.stats.proportion import bounds, wilson
+
+
+@dataclass(slots=True)
+class History:
+    """What the ledger says of one attempt."""
+
+    graded: Graded | None = None
+    faults: list[Faulted] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number, or None and the reason. None is never 0."""
+
+    value: float | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One task under one condition: planned = graded + faulted + owed."""
+
+    planned: int = 0
+    graded: int = 0
+    resolved: int = 0
+    faulted: int = 0
+
+    @property
+    def owed(self) -> int:
+        return self.planned - self.graded - self.faulted
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A pass rate over some declared tasks, with what is missing from it."""
+
+    rate: Estimate
+    bounds: tuple[float, float] | None
+    """Had every declared attempt without a measurement failed, and passed."""
+    tasks: int
+    planned: int
+    graded: int
+    resolved: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a condition consumed: by the measurements, and by every try that left a record."""
+
+    usage: Usage
+    """Of the graded attempts, each counted as though it had never been interrupted."""
+    spent: Usage
+    """Of all recorded tries, faulted ones included: the bill."""
+    clocks: Clocks
+    """Of the tries that settled the graded attempts."""
+    seconds_of_all_tries: float
+    usd: Figure
+    usd_spent: Figure
+    usd_per_solved: Figure
+    """`usage` of all graded attempts, failures included, by what they solved."""
+    tokens_per_solved: Figure
+    seconds_per_solved: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One condition of a run."""
+
+    digest: str
+    label: str
+    condition: Condition
+    repeats: int
+    raw: Score
+    adjusted: Score | None
+    """Without the quarantined tasks; None where none of the declared ones is quarantined."""
+    faulted: Mapping[str, int]
+    """Attempts that were tried and never measured, by the culprit of their last fault."""
+    owed: int
+    cost: Cost
+    tries: int
+    endings: Mapping[str, int]
+    reasons: Mapping[str, int]
+    modes: Mapping[str, int]
+
+
+def histories(records: Iterable[Record], *, where: str = "the ledger") -> dict[Attempt, History]:
+    """What became of each attempt. Damaged where one has been graded twice."""
+    found: dict[Attempt, History] = {}
+    for record in records:
+        history = found.setdefault(record.attempt, History())
+        match record:
+            case Graded(attempt=attempt):
+                if history.graded is not None:
+                    raise Damaged(f"{where} grades attempt {attempt.id} twice; remove one line")
+                history.graded = record
+            case Faulted():
+                history.faults.append(record)
+    return found
+
+
+def summarise(
+    manifest: Manifest,
+    found: Mapping[Attempt, History],
+    *,
+    quarantined: Iterable[str] = (),
+    level: float = 0.95,
+) -> tuple[Summary, ...]:
+    """Every condition of a run, in the order in which they were asked for."""
+    excluded = set(quarantined) & manifest.tasks.keys()
+    return tuple(
+        _summary(digest, arm, cells(manifest, found, digest), found, excluded, level)
+        for digest, arm in manifest.conditions.items()
+    )
+
+
+def cells(manifest: Manifest, found: Mapping[Attempt, History], digest: str) -> dict[str, Cell]:
+    """Each declared task under one condition."""
+    repeats = manifest.conditions[digest].repeats
+    nothing_yet = History()
+    table = {}
+    for keys in _keys(manifest.tasks, digest, repeats):
+        entries = [found.get(key, nothing_yet) for key in keys]
+        grades = [entry.graded for entry in entries if entry.graded]
+        table[str(keys[0].task)] = Cell(
+            planned=repeats,
+            graded=len(grades),
+            resolved=sum(grade.verdict.resolved for grade in grades),
+            faulted=sum(entry.graded is None and bool(entry.faults) for entry in entries),
+        )
+    return table
+
+
+def score(table: Iterable[Cell], *, level: float = 0.95) -> Score:
+    """The mean over tasks of the share solved, with Wilson's interval for new issues (B).
+
+    With repeats the interval rests on the number of tasks and the mean of their shares, since
+    repeats of one task are not independent: wider than it need be, never too narrow.
+    """
+    rows = list(table)
+    measured = [cell for cell in rows if cell.graded]
+    planned, graded = sum(cell.planned for cell in rows), sum(cell.graded for cell in rows)
+    resolved = sum(cell.resolved for cell in rows)
+    repeated = any(cell.graded > 1 for cell in measured)
+    method = "wilson on task means" if repeated else "wilson"
+    if measured:
+        shares = min(sum(cell.resolved / cell.graded for cell in measured), len(measured))
+        n = len(measured)
+        rate = Estimate(shares / n, *wilson(shares, n, level=level), "B", method, n, level)
+    else:
+        rate = nothing("B", method, "nothing has been graded")
+    return Score(rate, bounds(resolved, graded, planned), len(rows), planned, graded, resolved)
+
+
+def stray(manifest: Manifest, found: Iterable[Attempt]) -> list[Attempt]:
+    """Recorded attempts that the run does not declare, and that no number counts."""
+    return [
+        attempt
+        for attempt in found
+        if attempt.task not in manifest.tasks
+        or attempt.condition not in manifest.conditions
+        or attempt.repeat >= manifest.conditions[attempt.condition].repeats
+    ]
+
+
+def verdicts(
+    manifest: Manifest, found: Mapping[Attempt, History], digest: str
+) -> list[list[float]]:
+    """Verdicts as tasks x repeats for `results.stats`: 1, 0, and NaN for no measurement."""
+    rows = []
+    for keys in _keys(manifest.tasks, digest, manifest.conditions[digest].repeats):
+        grades = [found[key].graded if key in found else None for key in keys]
+        rows.append([float(g.verdict.resolved) if g else float("nan") for g in grades])
+    return rows
+
+
+def _keys(tasks: Iterable[str], digest: str, repeats: int) -> Iterator[list[Attempt]]:
+    for task in tasks:
+        yield [Attempt(TaskId(task), digest, repeat) for repeat in range(repeats)]
+
+
+def _summary(
+    digest: str,
+    arm: Arm,
+    table: Mapping[str, Cell],
+    found: Mapping[Attempt, History],
+    excluded: set[str],
+    level: float,
+) -> Summary:
+    declared = _keys(table, digest, arm.repeats)
+    entries = [found[key] for keys in declared for key in keys if key in found]
+    grades = [entry.graded for entry in entries if entry.graded]
+    raw = score(table.values(), level=level)
+    kept = [cell for task, cell in table.items() if task not in excluded]
+    return Summary(
+        digest=digest,
+        label=arm.label,
+        condition=arm.condition,
+        repeats=arm.repeats,
+        raw=raw,
+        adjusted=score(kept, level=level) if excluded else None,
+        faulted=_counts(entry.faults[-1].culprit for entry in entries if not entry.graded),
+        owed=sum(cell.owed for cell in table.values()),
+        cost=cost(entries, resolved=raw.resolved),
+        tries=sum(len(entry.faults) + (entry.graded is not None) for entry in entries),
+        endings=_counts(str(grade.ending) for grade in grades),
+        reasons=_counts(grade.verdict.reason for grade in grades),
+        modes=_counts(grade.verdict.mode for grade in grades),
+    )
+
+
+def cost(entries: Sequence[History], *, resolved: int) -> Cost:
+    """What attempts consumed. Failures are part of what a solved issue costs."""
+    grades = [entry.graded for entry in entries if entry.graded]
+    tries: list[Record] = [fault for entry in entries for fault in entry.faults]
+    tries += grades
+    usage = reduce(add, (grade.usage for grade in grades), Usage())
+    spent = reduce(add, (record.spent for record in tries), Usage())
+    clocks = _sum(grade.clocks for grade in grades)
+    usd = _priced(usage.usd, (grade.usage for grade in grades), "graded attempts")
+    return Cost(
+        usage=usage,
+        spent=spent,
+        clocks=clocks,
+        seconds_of_all_tries=sum(record.clocks.total for record in tries),
+        usd=usd,
+        usd_spent=_priced(spent.usd, (record.spent for record in tries), "recorded tries"),
+        usd_per_solved=_per_solved(usd, resolved, bool(grades)),
+        tokens_per_solved=_per_solved(Figure(usage.tokens), resolved, bool(grades)),
+        seconds_per_solved=_per_solved(Figure(clocks.total), resolved, bool(grades)),
+    )
+
+
+def _priced(usd: float | None, parts: Iterable[Usage], what: str) -> Figure:
+    if usd is not None:
+        return Figure(usd)
+    each = [part.usd is None for part in parts]
+    return Figure(None, f"{sum(each)} of {len(each)} {what} made a call that has no price")
+
+
+def _per_solved(total: Figure, resolved: int, measured: bool) -> Figure:
+    if total.value is None:
+        return total
+    if not measured:
+        return Figure(None, "nothing has been graded")
+    if resolved == 0:
+        return Figure(None, "nothing was solved")
+    return Figure(total.value / resolved)
+
+
+def _counts(names: Iterable[str]) -> dict[str, int]:
+    """How often each name occurs, most frequent first."""
+    return dict(sorted(Counter(names).items(), key=lambda item: (-item[1], item[0])))
+
+
+def _sum(clocks: Iterable[Clocks]) -> Clocks:
+    rows = list(clocks)
+    return Clocks(**{f.name: sum(getattr(row, f.name) for row in rows) for f in fields(Clocks)})

@@ -1,0 +1,102 @@
+"""Traces: one file for each try of an attempt, written as it happens, never reopened."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from harness.api import Event
+from harness.types import Attempt
+from results.lines import append, damage, sealed, sync_folder
+
+_RESERVED = ("kind", "at")
+
+
+class Traces:
+    """The folder of every try's events, `<attempt.id>.<number>.jsonl`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, attempt: Attempt, number: int) -> Path:
+        return self.folder / f"{attempt.id}.{number}.jsonl"
+
+    def tries(self, attempt: Attempt, /) -> int:
+        """How many tries of this attempt have left a trace; they are numbered without gaps."""
+        number = 0
+        while self.path(attempt, number + 1).exists():
+            number += 1
+        return number
+
+    def events(self, attempt: Attempt, number: int, /) -> Iterator[Event]:
+        """What a try wrote, without a torn last line; nothing where it left no trace."""
+        path = self.path(attempt, number)
+        for line in sealed(path):
+            try:
+                event = json.loads(line.data)
+            except ValueError as error:
+                raise damage(path, line, error) from error
+            if not isinstance(event, dict) or not event.keys() >= set(_RESERVED):
+                raise damage(path, line, "no event with a kind and a time")
+            yield event
+
+    @contextmanager
+    def trace(self, attempt: Attempt, number: int, /) -> Iterator[TraceFile]:
+        """A new trace. FileExistsError where a try of that number has written one already."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.path(attempt, number)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+        descriptor = os.open(path, flags, 0o644)
+        try:
+            sync_folder(self.folder)
+            yield TraceFile(path, descriptor)
+        finally:
+            os.close(descriptor)
+
+
+class TraceFile:
+    """The trace of the try that is under way."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self._descriptor = descriptor
+        self._began = time.monotonic()
+
+    def emit(self, kind: str, data: Mapping[str, Any], /, *, sync: bool = False) -> None:
+        """Append one event; with `sync` it would survive the machine's death, else only ours.
+
+        Bytes become text whose undecodable bytes are lone surrogates, so `bytes_of` has them
+        back; ValueError for a value that JSON does not know, and for the reserved keys.
+        """
+        if taken := [key for key in _RESERVED if key in data]:
+            raise ValueError(f"an event sets its own {taken[0]!r}; choose another key")
+        event = {"kind": kind, "at": round(time.monotonic() - self._began, 6), **data}
+        append(self._descriptor, self.path, _line(event), sync=sync)
+
+
+def bytes_of(text: str) -> bytes:
+    """The bytes that an event was given where it now holds text."""
+    return text.encode(errors="surrogateescape")
+
+
+def _line(event: Mapping[str, Any]) -> bytes:
+    # ASCII, since a lone surrogate of a model or a program cannot be written as UTF-8.
+    try:
+        return json.dumps(
+            event, ensure_ascii=True, allow_nan=False, separators=(",", ":"), default=_plain
+        ).encode("ascii")
+    except TypeError as error:
+        raise ValueError(f"event {event['kind']!r}: {error}") from error
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, bytes):
+        return value.decode(errors="surrogateescape")
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} is no JSON value; give text, numbers, lists or maps")
