@@ -79,6 +79,8 @@ def read(events: Iterator[Event], number: int) -> Past:
                     codec.load(Usage, event["usage"], where="trace"),
                     event["facts"],
                 )
+            case _:
+                pass
     return past
 
 

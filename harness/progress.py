@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from tqdm import tqdm
 
@@ -14,7 +15,7 @@ from harness.types import Faulted, Graded, Record
 class Bar:
     """Attempts settled so far, of those owed, with what they came to."""
 
-    def __init__(self, bar: tqdm[None]) -> None:
+    def __init__(self, bar: Any) -> None:
         self._bar = bar
         self.resolved = 0
         self.graded = 0
@@ -45,7 +46,7 @@ class Bar:
 @contextmanager
 def bar(total: int, what: str, *, quiet: bool = False) -> Iterator[Bar]:
     """A progress bar on standard error over `total` attempts."""
-    drawn: tqdm[None] = tqdm(
+    drawn: Any = tqdm(
         total=total, desc=what, unit="attempt", file=sys.stderr, disable=quiet, dynamic_ncols=True
     )
     with drawn:
@@ -55,7 +56,7 @@ def bar(total: int, what: str, *, quiet: bool = False) -> Iterator[Bar]:
 class Steps:
     """A bar over named pieces of work: which are under way, and how many are done."""
 
-    def __init__(self, bar: tqdm[None]) -> None:
+    def __init__(self, bar: Any) -> None:
         self._bar = bar
         self._busy: list[str] = []
 
@@ -70,13 +71,18 @@ class Steps:
             self._bar.update(1)
             self._show()
 
+    def reach(self, what: str, share: float) -> None:
+        """Show one long piece of work as done to this share, from 0 to 1."""
+        self._bar.n = round(share * (self._bar.total or 1))
+        self._bar.set_postfix_str(what[:60])
+
     def _show(self) -> None:
         self._bar.set_postfix_str(", ".join(self._busy)[:60])
 
 
 @contextmanager
 def steps(total: int, what: str, *, quiet: bool = False) -> Iterator[Steps]:
-    drawn: tqdm[None] = tqdm(
+    drawn: Any = tqdm(
         total=total, desc=what, unit="", file=sys.stderr, disable=quiet, dynamic_ncols=True
     )
     with drawn:

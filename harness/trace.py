@@ -17,8 +17,20 @@ from typing import Any
 from harness import codec
 from harness.api import Event, Model, Sandbox, Trace
 from harness.meter import Meter
-from harness.past import Past, bytes_of, text_of
+from harness.past import Past, Told, bytes_of, text_of
 from harness.types import ExecResult, Message, Reply, Request
+
+_UNREADABLE: Mapping[str, type[Exception]] = {
+    kind.__name__: kind
+    for kind in (
+        FileNotFoundError,
+        IsADirectoryError,
+        PermissionError,
+        NotADirectoryError,
+        ValueError,
+    )
+}
+"""Answers to a read that are no machine's fault: the model asked for what is not there."""
 
 
 class Journal:
@@ -132,7 +144,7 @@ class Recorded:
         self._meter.charge(reply.usage, live=live)
         return reply
 
-    def _told(self, mark: str) -> Any:
+    def _told(self, mark: str) -> Told | None:
         journal = self._journal
         if journal.calls >= len(journal.past.replies):
             return None
@@ -197,19 +209,32 @@ class Watched:
 
     async def read(self, path: str, /, *, limit: int = 1 << 20) -> bytes:
         journal, then = self._journal, self._journal.next_output()
-        data = await self._inner.read(path, limit=limit)
+        found = await self._look(path, limit)
         if then is not None:
-            data = self._read_then(data, then, path)
-        journal.trace.emit("read", {"path": path, "data": text_of(data)})
-        return data
+            found = self._found_then(found, then, path)
+        if isinstance(found, Exception):
+            journal.trace.emit("read", {"path": path, "error": type(found).__name__})
+            raise found
+        journal.trace.emit("read", {"path": path, "data": text_of(found)})
+        return found
 
-    def _read_then(self, now: bytes, then: Event, path: str) -> bytes:
+    async def _look(self, path: str, limit: int) -> bytes | Exception:
+        """What a read gives, or the answer that it cannot be had; a dead box still raises."""
+        try:
+            return await self._inner.read(path, limit=limit)
+        except tuple(_UNREADABLE.values()) as error:
+            return error
+
+    def _found_then(self, now: bytes | Exception, then: Event, path: str) -> bytes | Exception:
         if then["kind"] != "read" or then["path"] != path:
             self._journal.forget("the file is not the one that was read")
             return now
-        if bytes_of(then["data"]) != now:
+        name = then.get("error")
+        was = _UNREADABLE[name](path) if name else bytes_of(then["data"])
+        same = name == type(now).__name__ if isinstance(now, Exception) else was == now
+        if not same:
             self._journal.differs(path)
-        return bytes_of(then["data"])
+        return now if same else was
 
     async def write(self, path: str, data: bytes, /) -> None:
         await self._inner.write(path, data)

@@ -66,7 +66,9 @@ def imports(path: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "absolute imports only"
-            yield node.module or ""
+            module = node.module or ""
+            inside = module in PACKAGES
+            yield from (f"{module}.{alias.name}" for alias in node.names) if inside else (module,)
 
 
 def within(name: str, prefix: str) -> bool:

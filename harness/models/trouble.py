@@ -69,7 +69,7 @@ def inside(payload: Any, headers: Mapping[str, str]) -> Trouble | None:
     if not error:
         return None
     code = error.get("code") if isinstance(error, Mapping) else None
-    status = int(code) if str(code or "").isdigit() else 500
+    status = int(str(code)) if str(code).isdigit() else 500
     return sort(status, headers, json.dumps(payload))
 
 

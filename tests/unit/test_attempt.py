@@ -175,10 +175,28 @@ async def test_a_try_after_a_fault_replays_what_was_paid_for(store: RunStore) ->
 async def test_the_model_is_shown_the_outputs_that_it_saw_then(store: RunStore) -> None:
     first = [says("date +%N"), Fault("model", "gone")]
     await attempt(parts(store, first))
-    then = [e for e in store.events(ATTEMPT, 1) if e["kind"] == "exec"][0]["output"]
+    then = next(e["output"] for e in store.events(ATTEMPT, 1) if e["kind"] == "exec")
     rest = Scripted([says("submit")])
     await attempt(parts(store, [], model=rest))
     assert rest.requests[0].messages[-1].content == then
+
+
+class Reader(Plain):
+    """Looks for a file that is not there before each of its turns."""
+
+    async def solve(self, brief: Brief, session: Session, /) -> Ending:
+        with pytest.raises(FileNotFoundError):
+            await session.sandbox.read("nowhere")
+        return await super().solve(brief, session)
+
+
+async def test_a_read_that_found_nothing_is_replayed_too(store: RunStore) -> None:
+    first = [says("echo yes > done"), says("date +%N"), Fault("model", "gone")]
+    await attempt(parts(store, first, scaffold=Reader()))
+    rest = Scripted([says("submit")])
+    record = await attempt(parts(store, [], model=rest, scaffold=Reader()))
+    assert isinstance(record, Graded) and len(rest.requests) == 1
+    assert record.facts["replayed_replies"] == 2 and record.facts["diverged_outputs"] == 1
 
 
 async def test_a_scaffold_that_asks_something_else_is_not_given_the_old_reply(
