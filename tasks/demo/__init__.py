@@ -1,0 +1,1 @@
+"""The demo tasks, and an endpoint that replays recorded replies to them."""
