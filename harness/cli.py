@@ -1,0 +1,320 @@
+"""The command line: one function a verb, flags turned into values and handed on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from harness import experiment as experiments
+from harness.errors import UsageError
+from harness.experiment import Experiment, part
+from harness.sandboxes.sweep import sweep as sweep_up
+from harness.verbs import controls, grading, running, showing
+from harness.verbs import demo as demos
+from harness.verbs import doctor as doctors
+from harness.verbs.assemble import CONTROLS, NO_MODEL, Address, tell
+
+app = typer.Typer(
+    name="harness",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Measure coding agents: pass rate and cost per solved issue, with honest error bars.",
+)
+listing = typer.Typer(no_args_is_help=True, help="What there is to solve: list, show, pull.")
+app.add_typer(listing, name="tasks")
+
+RUNS = Path("results/runs")
+Json = Annotated[bool, typer.Option("--json", help="The answer as JSON on standard output.")]
+Into = Annotated[Path | None, typer.Option(help="The run's folder.  [results/runs/<name>]")]
+TaskPart = Annotated[
+    str, typer.Option("--tasks", help="demo, local,folder=DIR or swebench-pro,...")
+]
+Select = Annotated[
+    list[str] | None,
+    typer.Option(help="An id or glob, repo=R, language=L, or sample:N:seed=S.  Repeat to combine."),
+]
+Limit = Annotated[int | None, typer.Option(min=1, help="The first N of what is selected.")]
+Shard = Annotated[str | None, typer.Option(help="i/n: the i-th of n equal parts.")]
+SandboxPart = Annotated[str, typer.Option("--sandbox", help="auto, docker or bubblewrap.")]
+Width = Annotated[int, typer.Option(min=1, help="Attempts in flight.")]
+
+
+@app.command()
+def demo(
+    into: Into = None,
+    repeats: Annotated[int, typer.Option(min=1)] = 3,
+    width: Width = 4,
+    sandbox: SandboxPart = "auto",
+    as_json: Json = False,
+) -> None:
+    """Attempt, grade and score real bugs of real packages with a recorded model.
+
+    Example: harness demo
+    """
+    folder = into or RUNS / "demo"
+    print(demos.SAYS, file=sys.stderr)
+    wanted = demos.experiment(repeats=repeats, width=width, sandbox=part(sandbox))
+    with demos.endpoint() as url:
+        job = running.job(wanted, folder, Address(url), quiet=as_json)
+        outcome = running.work_off(job)
+    showing.report([folder], as_json=as_json)
+    _leave(outcome, folder)
+
+
+@app.command()
+def run(
+    file: Annotated[Path | None, typer.Argument(metavar="[EXPERIMENT.toml]")] = None,
+    tasks: TaskPart = "",
+    model: Annotated[
+        list[str] | None, typer.Option(help="ID[,knob=value...]. Repeats; crossed.")
+    ] = None,
+    scaffold: Annotated[list[str] | None, typer.Option(help="NAME[,factor=value...].")] = None,
+    repeats: Annotated[
+        int | None, typer.Option(min=1, help="Attempts per task and condition.")
+    ] = None,
+    select: Select = None,
+    limit: Limit = None,
+    shard: Shard = None,
+    sandbox: Annotated[str | None, typer.Option(help="auto, docker or bubblewrap.")] = None,
+    width: Annotated[int | None, typer.Option(min=1, help="Attempts in flight.")] = None,
+    turns: Annotated[int | None, typer.Option(help="Model calls per attempt.")] = None,
+    tokens: Annotated[int | None, typer.Option(help="Tokens per attempt.")] = None,
+    usd: Annotated[float | None, typer.Option(help="Dollars per attempt.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Seconds per attempt.")] = None,
+    usd_run: Annotated[float | None, typer.Option(help="Dollars for the whole run.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Sent to the endpoint, its own per attempt.")
+    ] = None,
+    base_url: Annotated[str | None, typer.Option(help="The endpoint.  [OPENAI_BASE_URL]")] = None,
+    api_key_env: Annotated[str | None, typer.Option(help="Variable with the key.")] = None,
+    into: Into = None,
+    as_json: Json = False,
+) -> None:
+    """Work off what an experiment still owes. Run it again to resume, or with more to extend.
+
+    Example: harness run --tasks swebench-pro,file=rows.jsonl --model gpt-5 --scaffold editor
+    """
+    flags = {
+        "tasks": part(tasks) if tasks else None,
+        "models": tuple(map(part, model)) if model else None,
+        "scaffolds": tuple(map(part, scaffold)) if scaffold else None,
+        "sandbox": part(sandbox) if sandbox else None,
+        "select": tuple(select) if select else None,
+        "limit": limit,
+        "shard": shard,
+        "repeats": repeats,
+        "width": width,
+        "seed": seed,
+        "usd_run": usd_run,
+    }
+    limits = {"turns": turns, "tokens": tokens, "usd": usd, "seconds": seconds}
+    wanted = _experiment(file, flags, limits)
+    folder = into or RUNS / (file.stem if file else wanted.tasks.name)
+    job = running.job(wanted, folder, Address(base_url, api_key_env), quiet=as_json)
+    outcome = running.work_off(job)
+    showing.report([folder], as_json=as_json)
+    _leave(outcome, folder)
+
+
+def _experiment(file: Path | None, flags: dict[str, Any], limits: dict[str, Any]) -> Experiment:
+    """The experiment of a file, of the flags, or of a file with flags over it."""
+    given = {k: v for k, v in flags.items() if v is not None}
+    capped = {k: v for k, v in limits.items() if v is not None}
+    if file:
+        wanted = replace(experiments.read(file), **given)
+    else:
+        for needed, flag in (
+            ("tasks", "--tasks"),
+            ("models", "--model"),
+            ("scaffolds", "--scaffold"),
+        ):
+            if needed == "models" and _controls_only(given):
+                given["models"] = (NO_MODEL,)
+            elif needed not in given:
+                raise UsageError(f"say {flag}, or name an experiment file; harness run --help")
+        wanted = Experiment(**given)
+    return experiments.checked(replace(wanted, limits=replace(wanted.limits, **capped)))
+
+
+def _controls_only(given: dict[str, Any]) -> bool:
+    scaffolds = given.get("scaffolds", ())
+    return bool(scaffolds) and all(s.name in CONTROLS for s in scaffolds)
+
+
+@app.command()
+def grade(
+    predictions: Annotated[Path, typer.Argument(help="Anyone's patches, in any known format.")],
+    tasks: TaskPart = "demo",
+    mode: Annotated[
+        str | None, typer.Option(help="strict or compat, where the grader has both.")
+    ] = None,
+    times: Annotated[int, typer.Option(min=1, help="Grade each patch so many times.")] = 1,
+    select: Select = None,
+    limit: Limit = None,
+    shard: Shard = None,
+    sandbox: SandboxPart = "auto",
+    width: Width = 4,
+    into: Into = None,
+    as_json: Json = False,
+) -> None:
+    """Grade patches that anyone made: SWE-bench, SWE-agent and SWE-Bench Pro formats.
+
+    Example: harness grade preds.json --tasks swebench-pro,file=rows.jsonl --mode compat
+    """
+    source = part(f"{tasks},mode={mode}" if mode else tasks)
+    folder = into or RUNS / f"grade-{predictions.stem}"
+    wanted = Experiment(
+        tasks=source,
+        models=(NO_MODEL,),
+        scaffolds=(part("nop"),),
+        sandbox=part(sandbox),
+        select=tuple(select or ()),
+        limit=limit,
+        shard=shard,
+        repeats=times,
+        width=width,
+    )
+    outcome = running.work_off(grading.job(wanted, predictions, folder, quiet=as_json))
+    showing.report([folder], as_json=as_json)
+    _leave(outcome, folder)
+
+
+@app.command()
+def check(
+    tasks: TaskPart = "demo",
+    times: Annotated[int, typer.Option(min=1, help="Tries of each control.")] = 3,
+    select: Select = None,
+    limit: Limit = None,
+    shard: Shard = None,
+    sandbox: SandboxPart = "auto",
+    width: Width = 4,
+    into: Into = None,
+    as_json: Json = False,
+) -> None:
+    """Run oracle and nop over the tasks: what nop solves or oracle does not is put in quarantine.
+
+    Example: harness check --tasks demo --times 5
+    """
+    source = part(tasks)
+    wanted = Experiment(
+        tasks=source,
+        models=(NO_MODEL,),
+        scaffolds=(part("nop"),),
+        sandbox=part(sandbox),
+        select=tuple(select or ()),
+        limit=limit,
+        shard=shard,
+        width=width,
+    )
+    folder = into or RUNS / f"check-{source.name}"
+    job = running.job(controls.controls(wanted, times), folder, Address(), quiet=as_json)
+    outcome = running.work_off(job)
+    showing.reliability(job, times, as_json=as_json)
+    _leave(outcome, folder)
+
+
+@app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of runs.")],
+    full: Annotated[bool, typer.Option(help="Every task, however many.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Print what a run has measured: score with its interval and bounds, cost and time per solve.
+
+    Example: harness report results/runs/demo
+    """
+    showing.report(runs, as_json=as_json, full=full)
+
+
+@listing.command("list")
+def list_tasks(
+    tasks: TaskPart = "demo",
+    select: Select = None,
+    limit: Limit = None,
+    shard: Shard = None,
+    as_json: Json = False,
+) -> None:
+    """List the tasks of a source, and those that cannot be graded with their reasons.
+
+    Example: harness tasks list --tasks swebench-pro,file=rows.jsonl --select repo=ansible/ansible
+    """
+    showing.tasks(part(tasks), tuple(select or ()), limit, shard, as_json=as_json)
+
+
+@listing.command("show")
+def show_task(
+    id_: Annotated[str, typer.Argument(metavar="ID")],
+    tasks: TaskPart = "demo",
+    as_json: Json = False,
+) -> None:
+    """Show one task: what a scaffold is told, and what it is graded by in numbers.
+
+    Example: harness tasks show humanize-naturalsize-carry
+    """
+    showing.task(part(tasks), id_, as_json=as_json)
+
+
+@listing.command("pull")
+def pull_tasks(
+    source: Annotated[str, typer.Argument(help="swebench-pro")] = "swebench-pro",
+) -> None:
+    """Fetch what a source needs from elsewhere: for swebench-pro, the official run scripts.
+
+    Example: harness tasks pull swebench-pro
+    """
+    showing.pull(source)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Say what this machine can do: engines, sandboxes, limits, Python, git.
+
+    Example: harness doctor
+    """
+    doctors.examine(as_json=as_json)
+
+
+@app.command()
+def sweep(
+    everything: Annotated[bool, typer.Option("--all", help="Also what living runs hold.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Remove boxes, folders and groups that dead runs have left.
+
+    Example: harness sweep
+    """
+    removed = asyncio.run(sweep_up(all_=everything))
+    print(json.dumps(removed) if as_json else "\n".join(removed) or "nothing was left")
+
+
+def _leave(outcome: running.Outcome, folder: Path) -> None:
+    if outcome.owed:
+        why = "the run's budget is spent" if outcome.out_of_budget else "they faulted"
+        tell(f"{outcome.owed} attempts are still owed, as {why}; the same command works them off")
+    raise typer.Exit(outcome.exit_code)
+
+
+def main() -> None:
+    """Exit codes: 0 done, 1 our bug, 2 bad request, 3 attempts owed, 4 budget, 130 interrupted."""
+    try:
+        app()
+    except* UsageError as group:
+        tell(_first(group))
+        raise SystemExit(2) from None
+    except* KeyboardInterrupt:
+        tell("interrupted; what is settled is kept, and the same command goes on from here")
+        raise SystemExit(130) from None
+
+
+def _first(group: BaseExceptionGroup[Any]) -> str:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error)

@@ -1,0 +1,181 @@
+"""From an experiment to built parts. Every name and knob is tried before anything starts."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.api import Grader, Model, Sandboxes, Scaffold, TaskSource
+from harness.attempt import Parts
+from harness.errors import UsageError, unknown
+from harness.experiment import Experiment, on
+from harness.meter import RunMeter
+from harness.models import MODELS
+from harness.models.openai import Connection, Endpoint, Knobs, connect
+from harness.registry import build, is_path, locate
+from harness.sandboxes import SANDBOXES
+from harness.sandboxes.choice import choose
+from harness.types import Attempt, Condition, Part, Task, TaskId
+from results.store import RunStore
+from scaffolds import SCAFFOLDS
+from tasks import GRADERS, SOURCES
+from tasks.selection import select
+
+CONTROLS = ("oracle", "nop")
+"""Scaffolds that ask no model; they run under this one."""
+NO_MODEL = Part("none")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The tasks that are to be measured, and those of their source that cannot be."""
+
+    tasks: Mapping[TaskId, Task]
+    left_out: Mapping[str, str]
+
+
+def load(experiment: Experiment) -> Loaded:
+    """The selected tasks of the experiment's source; those left out are named on standard error."""
+    source: TaskSource = build("task source", experiment.tasks, SOURCES)
+    everything = list(source.load())
+    chosen = select(
+        everything, globs=experiment.select, limit=experiment.limit, shard=experiment.shard or ""
+    )
+    left_out = source.left_out()
+    for id_, reason in left_out.items():
+        tell(f"left out: {id_}: {reason}")
+    return Loaded({task.id: task for task in chosen}, left_out)
+
+
+def tell(line: str) -> None:
+    """A line for the person, on standard error."""
+    print(f"harness: {line}", file=sys.stderr, flush=True)
+
+
+def settle_sandbox(experiment: Experiment) -> Experiment:
+    """The experiment with `auto` decided, having said which kind of box it is and why."""
+    if experiment.sandbox.name != "auto":
+        return experiment
+    name, why = choose("auto")
+    tell(f"boxes by {name}: {why}")
+    return on(experiment, Part(name, experiment.sandbox.knobs))
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where models are that do not say so themselves: the flags, else the environment."""
+
+    base_url: str | None = None
+    api_key_env: str | None = None
+
+    def of(self, part: Part) -> Endpoint:
+        url = part.knobs.get("base_url") or self.base_url or os.environ.get("OPENAI_BASE_URL")
+        if not url:
+            raise UsageError(
+                f"no endpoint for model {part.name!r}: set OPENAI_BASE_URL or give --base-url URL"
+            )
+        variable = str(part.knobs.get("api_key_env") or self.api_key_env or "OPENAI_API_KEY")
+        key = os.environ.get(variable, "")
+        if not key and variable != "OPENAI_API_KEY":
+            raise UsageError(f"--api-key-env {variable}: there is no such variable")
+        return Endpoint(str(url), key)
+
+
+class Assembly:
+    """Built parts for every attempt of one experiment."""
+
+    def __init__(self, experiment: Experiment, loaded: Loaded, address: Address) -> None:
+        self.experiment = experiment
+        self.tasks = loaded.tasks
+        self.address = address
+        self.conditions = {c.digest: c for c in experiment.conditions}
+        self.sandboxes: Sandboxes = build("sandbox", experiment.sandbox, SANDBOXES)
+        self.graders: dict[str, Grader] = {}
+        self._models: dict[str, Callable[[], Model]] = {}
+        self._connections: list[Connection] = []
+        for condition in self.conditions.values():
+            self._models[condition.digest] = self._model(condition)
+            self._models[condition.digest]()
+            scaffold(condition.scaffold)
+        for name in {task.grader for task in self.tasks.values()}:
+            self.graders[name] = build("grader", grader_part(name, experiment.tasks), GRADERS)
+
+    def _model(self, condition: Condition) -> Callable[[], Model]:
+        part = condition.model
+        if condition.scaffold.name in CONTROLS:
+            return _Silent
+        if (part.name in MODELS and part.name != "openai") or is_path(part.name):
+            return lambda: build("model", part, MODELS)
+        connection = connect(_model_id(part), self.address.of(part), _knobs(part))
+        self._connections.append(connection)
+        return lambda: connection
+
+    async def close(self) -> None:
+        """Hang up on every endpoint."""
+        for connection in self._connections:
+            await connection.close()
+
+    def endpoints(self) -> list[Endpoint]:
+        """The endpoints that this experiment will call, each once."""
+        talking = [c for c in self.conditions.values() if c.scaffold.name not in CONTROLS]
+        parts = [
+            c.model for c in talking if c.model.name not in MODELS and not is_path(c.model.name)
+        ]
+        return list(dict.fromkeys(map(self.address.of, parts)))
+
+    def parts(self, attempt: Attempt, store: RunStore, run: RunMeter) -> Parts:
+        condition = self.conditions[attempt.condition]
+        return Parts(
+            model=self._models[condition.digest](),
+            sandboxes=self.sandboxes,
+            scaffold=scaffold(condition.scaffold),
+            grader=self.graders[self.tasks[attempt.task].grader],
+            limits=condition.limits,
+            archive=store,
+            run=run,
+            seed=self.experiment.seed,
+        )
+
+
+class _Silent:
+    """The model of a control, which asks none."""
+
+    async def complete(self, request: Any, /) -> Any:
+        raise UsageError("a control asked a model; only scaffolds that solve do that")
+
+
+def scaffold(part: Part) -> Scaffold:
+    built: Scaffold = build("scaffold", part, SCAFFOLDS)
+    return built
+
+
+def grader_part(name: str, source: Part) -> Part:
+    """The grader of a source's tasks, with those knobs of the source that are the grader's."""
+    accepted = locate("grader", name, GRADERS)
+    named = getattr(accepted, "__dataclass_fields__", {})
+    return Part(name, {k: v for k, v in source.knobs.items() if k in named})
+
+
+def _model_id(part: Part) -> str:
+    return str(part.knobs["id"]) if part.name == "openai" and "id" in part.knobs else part.name
+
+
+def _knobs(part: Part) -> Knobs:
+    ours = {"base_url", "api_key_env", "id"}
+    known = [*Knobs.__dataclass_fields__, *ours]
+    for knob in part.knobs:
+        if knob not in known:
+            raise unknown(f"knob of model {part.name!r}:", knob, known)
+    try:
+        return Knobs(**{k: v for k, v in part.knobs.items() if k not in ours})
+    except TypeError as error:
+        raise UsageError(f"model {part.name!r}: {error}") from error
+
+
+def recipes(tasks: Sequence[Task]) -> list[Task]:
+    """One task for each environment that has to be built here before it can be opened."""
+    built = {t.brief.environment.recipe: t for t in tasks if t.brief.environment.recipe}
+    return list(built.values())

@@ -1,0 +1,141 @@
+"""`run`: what is planned and not settled is owed, and is worked off."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import codec
+from harness.attempt import run_attempt
+from harness.errors import Fault
+from harness.executors.local import Local
+from harness.experiment import Experiment
+from harness.meter import RunMeter
+from harness.models.openai import preflight
+from harness.past import spent
+from harness.progress import bar, steps
+from harness.runner import owed, run
+from harness.types import Attempt, Record, Submission, TaskId, Usage
+from harness.verbs.assemble import Address, Assembly, Loaded, load, recipes, settle_sandbox, tell
+from results.manifest import manifest
+from results.provenance import provenance
+from results.store import RunStore
+
+BUILDS = 2
+"""Environments made ready at a time, before the first attempt begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Where a run stands when the command ends."""
+
+    owed: int
+    out_of_budget: bool
+
+    @property
+    def exit_code(self) -> int:
+        if not self.owed:
+            return 0
+        return 4 if self.out_of_budget else 3
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """An experiment with everything that it needs, tried and found to fit together."""
+
+    experiment: Experiment
+    loaded: Loaded
+    assembly: Assembly
+    folder: Path
+    quiet: bool = False
+    submissions: Mapping[tuple[TaskId, str], Submission] | None = None
+    """Patches to be graded as they stand, by task and condition; None: they are to be made."""
+
+
+def job(experiment: Experiment, folder: Path, address: Address, *, quiet: bool = False) -> Job:
+    """Build every combination once, now: a wrong name must not wait for hour three."""
+    loaded = load(experiment)
+    settled = settle_sandbox(experiment)
+    return Job(settled, loaded, Assembly(settled, loaded, address), folder, quiet)
+
+
+def work_off(job: Job) -> Outcome:
+    """Run what is owed into the job's folder; nothing that is settled is touched."""
+    with RunStore(job.folder) as store:
+        store.declare(
+            manifest(
+                job.loaded.tasks.values(),
+                job.experiment.conditions,
+                repeats=job.experiment.repeats,
+                left_out=job.loaded.left_out,
+                experiment=codec.dump(job.experiment),
+                by=provenance(job.experiment.sandbox.name),
+            )
+        )
+        planned = job.experiment.plan(list(job.loaded.tasks))
+        due = owed(planned, store.records())
+        meter = RunMeter(job.experiment.run_limits, _spent(job, store, planned))
+        if due:
+            asyncio.run(_all(job, store, due, meter))
+        left = len(owed(planned, store.records()))
+        return Outcome(left, meter.exhausted())
+
+
+async def _all(job: Job, store: RunStore, due: list[Attempt], meter: RunMeter) -> None:
+    try:
+        await _each(job, store, due, meter)
+    finally:
+        await job.assembly.close()
+
+
+async def _each(job: Job, store: RunStore, due: list[Attempt], meter: RunMeter) -> None:
+    for endpoint in job.assembly.endpoints():
+        await preflight(endpoint)
+    await _prepare(job, due)
+    settled = len(job.experiment.plan(list(job.loaded.tasks))) - len(due)
+    if settled:
+        tell(f"{settled} attempts are settled already; {len(due)} are owed")
+
+    async def work(attempt: Attempt) -> Record:
+        task = job.loaded.tasks[attempt.task]
+        given = job.submissions and job.submissions[attempt.task, attempt.condition]
+        parts = job.assembly.parts(attempt, store, meter)
+        return await run_attempt(attempt, task, parts, given or None)
+
+    with bar(len(due), job.folder.name, quiet=job.quiet) as shown:
+        await run(due, work, store, Local(job.experiment.width), shown.settled)
+
+
+async def _prepare(job: Job, due: list[Attempt]) -> None:
+    """Build the environments that owed attempts need, a few at a time, saying which.
+
+    One that cannot be built is a fault of each attempt that needs it, and of no other.
+    """
+    wanted = recipes([job.loaded.tasks[id_] for id_ in dict.fromkeys(a.task for a in due)])
+    if not wanted:
+        return
+    seats = asyncio.Semaphore(BUILDS)
+    with steps(len(wanted), "environments", quiet=job.quiet) as shown:
+
+        async def one(task: TaskId) -> None:
+            async with seats:
+                with shown.on(task):
+                    try:
+                        environment = job.loaded.tasks[task].brief.environment
+                        await job.assembly.sandboxes.prepare(environment)
+                    except Fault as fault:
+                        tell(f"environment of {task}: {fault.message}")
+
+        async with asyncio.TaskGroup() as group:
+            for task in wanted:
+                group.create_task(one(task.id))
+
+
+def _spent(job: Job, store: RunStore, planned: list[Attempt]) -> Usage:
+    """What this run has paid for so far, where a budget asks for it."""
+    limits = job.experiment.run_limits
+    if limits.usd is None and limits.tokens is None:
+        return Usage()
+    return sum((spent(store, attempt) for attempt in planned), Usage())

@@ -1,0 +1,118 @@
+"""What is printed: reports, task lists, reliability tables; as text or as JSON."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UsageError, unknown
+from harness.experiment import Experiment
+from harness.progress import steps
+from harness.types import Part, Task
+from harness.verbs import controls
+from harness.verbs.assemble import NO_MODEL, Loaded, load
+from harness.verbs.running import Job
+from results.report.build import build
+from results.report.plain import as_json as report_json
+from results.report.text import as_text
+from results.store import RunStore
+from tasks.repo import pull_official
+from tasks.swebench_pro.load import default_folder
+
+
+def report(folders: list[Path], *, as_json: bool, full: bool = False) -> None:
+    """Print each run's report, and leave `report.json` beside its ledger."""
+    answers: list[Any] = []
+    for folder in folders:
+        built = build(RunStore(folder))
+        answer = report_json(built)
+        answers.append(answer)
+        (folder / "report.json").write_text(json.dumps(answer, indent=1) + "\n")
+        if not as_json:
+            print(as_text(built, full=full))
+    if as_json:
+        print(json.dumps(answers[0] if len(answers) == 1 else answers, indent=1))
+
+
+def reliability(job: Job, times: int, *, as_json: bool) -> None:
+    """Print the controls' table, and write the quarantine list."""
+    store = RunStore(job.folder)
+    listed = controls.reliability(
+        list(job.loaded.tasks), controls.names(job.experiment), list(store.records())
+    )
+    controls.quarantine(listed, times, job.folder)
+    if as_json:
+        print(json.dumps(controls.as_json(listed, times), indent=1))
+    else:
+        print(controls.as_text(listed, times))
+
+
+def _loaded(part: Part, select: tuple[str, ...], limit: int | None, shard: str | None) -> Loaded:
+    experiment = Experiment(part, (NO_MODEL,), (Part("nop"),))
+    return load(
+        Experiment(
+            experiment.tasks,
+            experiment.models,
+            experiment.scaffolds,
+            select=select,
+            limit=limit,
+            shard=shard,
+        )
+    )
+
+
+def tasks(
+    part: Part, select: tuple[str, ...], limit: int | None, shard: str | None, *, as_json: bool
+) -> None:
+    loaded = _loaded(part, select, limit, shard)
+    if as_json:
+        listed = [{"id": t.id, "origin": t.origin, **t.facets} for t in loaded.tasks.values()]
+        print(json.dumps({"tasks": listed, "left_out": dict(loaded.left_out)}, indent=1))
+        return
+    for task in loaded.tasks.values():
+        print(f"{task.id}  {task.facets.get('repo', '')}  {task.facets.get('language', '')}")
+    print(f"{len(loaded.tasks)} tasks, {len(loaded.left_out)} left out")
+
+
+def task(part: Part, id_: str, *, as_json: bool) -> None:
+    found = _loaded(part, (), None, None).tasks
+    if id_ not in found:
+        raise unknown("task", id_, found) if len(found) <= 20 else UsageError(f"no task {id_!r}")
+    shown = _described(found[next(key for key in found if key == id_)])
+    if as_json:
+        print(json.dumps(shown, indent=1))
+        return
+    statement = shown.pop("statement")
+    for name, value in shown.items():
+        print(f"{name:14} {value}")
+    print("\n" + textwrap.indent(statement, "  "))
+
+
+def _described(task: Task) -> dict[str, Any]:
+    environment = task.brief.environment
+    counts = {
+        name: len(value)
+        for name, value in task.oracle.items()
+        if name in ("fail_to_pass", "pass_to_pass")
+    }
+    return {
+        "id": task.id,
+        "origin": task.origin,
+        **task.facets,
+        "environment": environment.name,
+        "network": environment.network,
+        **counts,
+        "grader": task.grader,
+        "statement": task.brief.statement,
+    }
+
+
+def pull(source: str) -> None:
+    if source != "swebench-pro":
+        raise unknown("source to pull", source, ["swebench-pro"])
+    target = default_folder()
+    with steps(100, "official evaluator") as shown:
+        revision = pull_official(target, say=shown.reach)
+    print(f"run scripts and parsers of {revision[:12]} are in {target}")
