@@ -28,6 +28,8 @@ from harness.types import (
     Record,
     Submission,
     Task,
+    Usage,
+    Verdict,
 )
 
 
@@ -75,7 +77,7 @@ class _Try:
             ),
             "facts": {**self.facts, **journal.facts()},
             "blobs": self.blobs,
-            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "at": _now(),
         }
 
 
@@ -103,6 +105,16 @@ async def run_attempt(
             return Faulted(culprit=fault.culprit, message=fault.message, **this.common())
         trace.emit("verdict", codec.dump(grade.verdict), sync=True)
     return Graded(verdict=grade.verdict, ending=ending, **this.common())
+
+
+def not_submitted(attempt: Attempt) -> Graded:
+    """The measurement of a declared task for which somebody else's results have nothing."""
+    verdict = Verdict(False, "not_submitted")
+    return Graded(attempt, verdict, Ending.SUBMITTED, Usage(), Clocks(), at=_now())
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 async def _solved(this: _Try, given: Submission | None) -> tuple[Ending, Submission]:

@@ -25,7 +25,10 @@ from tasks import GRADERS, SOURCES
 from tasks.selection import select
 
 CONTROLS = ("oracle", "nop")
-"""Scaffolds that ask no model; they run under this one."""
+PREDICTIONS = "predictions"
+"""The scaffold of a condition whose submissions somebody else has made: it never runs."""
+SILENT = (*CONTROLS, PREDICTIONS)
+"""Scaffolds that ask no model; the controls run under this one."""
 NO_MODEL = Part("none")
 
 
@@ -105,7 +108,7 @@ class Assembly:
 
     def _model(self, condition: Condition) -> Callable[[], Model]:
         part = condition.model
-        if condition.scaffold.name in CONTROLS:
+        if condition.scaffold.name in SILENT:
             return _Silent
         if (part.name in MODELS and part.name != "openai") or is_path(part.name):
             return lambda: build("model", part, MODELS)
@@ -120,7 +123,7 @@ class Assembly:
 
     def endpoints(self) -> list[Endpoint]:
         """The endpoints that this experiment will call, each once."""
-        talking = [c for c in self.conditions.values() if c.scaffold.name not in CONTROLS]
+        talking = [c for c in self.conditions.values() if c.scaffold.name not in SILENT]
         parts = [
             c.model for c in talking if c.model.name not in MODELS and not is_path(c.model.name)
         ]
@@ -148,7 +151,9 @@ class _Silent:
 
 
 def scaffold(part: Part) -> Scaffold:
-    built: Scaffold = build("scaffold", part, SCAFFOLDS)
+    """The scaffold that a condition names; for predictions, one that does nothing."""
+    wanted = Part("nop") if part.name == PREDICTIONS else part
+    built: Scaffold = build("scaffold", wanted, SCAFFOLDS)
     return built
 
 

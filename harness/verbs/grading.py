@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.experiment import Experiment
 from harness.types import Part, Submission, TaskId
-from harness.verbs.assemble import Address, Assembly, load, settle_sandbox, tell
+from harness.verbs.assemble import PREDICTIONS, Address, Assembly, load, settle_sandbox, tell
 from harness.verbs.running import Job
 from tasks.predictions import Prediction, read
 
@@ -19,8 +19,8 @@ SHOWN = 5
 def job(experiment: Experiment, predictions: Path, folder: Path, *, quiet: bool = False) -> Job:
     """The job of grading a file of predictions: a condition for each model (or prefix) in it.
 
-    A declared task without a prediction is graded as one whose patch is empty: the denominator is
-    the declared set. A prediction for a task that is not declared is named, and not counted.
+    A declared task without a prediction counts as not resolved: the denominator is the declared
+    set. A prediction for a task that is not declared is named, and not counted.
     """
     given = read(predictions)
     loaded = load(experiment)
@@ -40,17 +40,16 @@ def job(experiment: Experiment, predictions: Path, folder: Path, *, quiet: bool 
         replace(
             experiment,
             models=tuple(Part(name) for name in by_name),
-            scaffolds=(Part("predictions", {"file": _mark(predictions)}),),
+            scaffolds=(Part(PREDICTIONS, {"file": _mark(predictions)}),),
         )
     )
     named = {c.digest: by_name[c.model.name] for c in settled.conditions}
     submissions = {
-        (TaskId(task), digest): Submission(found[task].patch if task in found else b"")
+        (TaskId(task), digest): Submission(prediction.patch)
         for digest, found in named.items()
-        for task in loaded.tasks
+        for task, prediction in found.items()
     }
-    assembly = Assembly(_controlled(settled), loaded, Address())
-    assembly.conditions = {c.digest: c for c in settled.conditions}
+    assembly = Assembly(settled, loaded, Address())
     return Job(settled, loaded, assembly, folder, quiet, submissions)
 
 
@@ -61,8 +60,3 @@ def _mark(path: Path) -> str:
     for file in files:
         digest.update(file.read_bytes())
     return f"{path.name}@{digest.hexdigest()[:12]}"
-
-
-def _controlled(experiment: Experiment) -> Experiment:
-    """Grading asks no model and runs no scaffold; `nop` stands for both."""
-    return replace(experiment, models=(Part("none"),), scaffolds=(Part("nop"),))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import codec
-from harness.attempt import run_attempt
+from harness.attempt import not_submitted, run_attempt
 from harness.errors import Fault
 from harness.executors.local import Local
 from harness.experiment import Experiment
@@ -51,7 +51,9 @@ class Job:
     folder: Path
     quiet: bool = False
     submissions: Mapping[tuple[TaskId, str], Submission] | None = None
-    """Patches to be graded as they stand, by task and condition; None: they are to be made."""
+    """Patches to be graded as they stand, by task and condition; None: they are to be made.
+
+    A declared task that has none here was not submitted."""
 
 
 def job(experiment: Experiment, folder: Path, address: Address, *, quiet: bool = False) -> Job:
@@ -100,9 +102,13 @@ async def _each(job: Job, store: RunStore, due: list[Attempt], meter: RunMeter) 
 
     async def work(attempt: Attempt) -> Record:
         task = job.loaded.tasks[attempt.task]
-        given = job.submissions and job.submissions[attempt.task, attempt.condition]
         parts = job.assembly.parts(attempt, store, meter)
-        return await run_attempt(attempt, task, parts, given or None)
+        if job.submissions is None:
+            return await run_attempt(attempt, task, parts)
+        given = job.submissions.get((attempt.task, attempt.condition))
+        if given is None:
+            return not_submitted(attempt)
+        return await run_attempt(attempt, task, parts, given)
 
     with bar(len(due), job.folder.name, quiet=job.quiet) as shown:
         await run(due, work, store, Local(job.experiment.width), shown.settled)
