@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from harness import experiment as experiments
-from harness.errors import UsageError
+from harness.errors import DISK_FULL, UsageError
 from harness.experiment import Experiment, part
 from harness.sandboxes.sweep import sweep as sweep_up
 from harness.verbs import controls, grading, running, showing
@@ -308,13 +309,31 @@ def main() -> None:
     except* UsageError as group:
         tell(_first(group))
         raise SystemExit(2) from None
+    except* OSError as group:
+        if (full := _full_disk(group)) is None:
+            raise
+        tell(f"the disk is full ({full}): make room, and the same command goes on from here")
+        raise SystemExit(2) from None
     except* KeyboardInterrupt:
         tell("interrupted; what is settled is kept, and the same command goes on from here")
         raise SystemExit(130) from None
 
 
+def _full_disk(group: BaseExceptionGroup[OSError]) -> str | None:
+    """What could not be written, where the want of room is all that went wrong."""
+    errors = list(_leaves(group))
+    if not all(isinstance(e, OSError) and e.errno in DISK_FULL for e in errors):
+        return None
+    return str(getattr(errors[0], "filename", None) or errors[0])
+
+
+def _leaves(group: BaseExceptionGroup[Any]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
+
+
 def _first(group: BaseExceptionGroup[Any]) -> str:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return str(error)
+    return str(next(_leaves(group)))

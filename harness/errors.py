@@ -12,8 +12,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from errno import EDQUOT, ENOSPC
 
 from harness.types import Culprit, Ending
+
+DISK_FULL = (ENOSPC, EDQUOT)
 
 
 class UsageError(Exception):
@@ -43,12 +46,17 @@ class Fault(Exception):
 
 @contextmanager
 def blame(culprit: Culprit) -> Iterator[None]:
-    """Attribute whatever escapes to `culprit`, unless someone nearer already has."""
+    """Attribute whatever escapes to `culprit`, unless someone nearer already has.
+
+    A full disk of ours is nobody's here: it would fail every attempt alike, so it stops the run.
+    """
     try:
         yield
     except (Fault, LimitReached, Parked, UsageError):
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
+            raise
         raise Fault(culprit, f"{type(error).__name__}: {error}") from error
 
 
