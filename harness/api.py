@@ -86,6 +86,15 @@ class Sandboxes(Protocol):
         ...
 
 
+@runtime_checkable
+class Probing(Protocol):
+    """What may be down for a while, and can be asked."""
+
+    async def probe(self) -> None:
+        """Return if it is well; UsageError or Fault, in one line, while it is not."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """An HTTP door to the metered model, for programs in the box."""

@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import codec
+from harness.api import Probing
 from harness.attempt import not_submitted, run_attempt
 from harness.errors import Fault
 from harness.executors.local import Local
 from harness.experiment import Experiment
 from harness.meter import RunMeter
 from harness.models.openai import preflight
+from harness.outage import Gate, Patience, Probe
 from harness.past import spent
 from harness.progress import bar, steps
 from harness.runner import owed, run
-from harness.types import Attempt, Record, Submission, TaskId, Usage
+from harness.types import Attempt, Culprit, Record, Submission, TaskId, Usage
 from harness.verbs.assemble import Address, Assembly, Loaded, load, recipes, settle_sandbox, tell
 from results.manifest import manifest
 from results.provenance import provenance
@@ -111,7 +113,27 @@ async def _each(job: Job, store: RunStore, due: list[Attempt], meter: RunMeter) 
         return await run_attempt(attempt, task, parts, given)
 
     with bar(len(due), job.folder.name, quiet=job.quiet) as shown:
-        await run(due, work, store, Local(job.experiment.width), shown.settled)
+        gate = Gate(_probes(job), shown.say, Patience(faults=max(3, job.experiment.width)))
+
+        def on_settled(record: Record) -> None:
+            gate.settled(record)
+            shown.settled(record)
+
+        await run(due, gate.guarded(work), store, Local(job.experiment.width), on_settled)
+
+
+def _probes(job: Job) -> dict[Culprit, Probe]:
+    """How to ask those whose absence is worth waiting for whether they are back."""
+
+    async def endpoints() -> None:
+        for endpoint in job.assembly.endpoints():
+            await preflight(endpoint)
+
+    probes: dict[Culprit, Probe] = {"model": endpoints}
+    sandboxes = job.assembly.sandboxes
+    if isinstance(sandboxes, Probing):
+        probes["sandbox"] = probes["grader"] = sandboxes.probe
+    return probes
 
 
 async def _prepare(job: Job, due: list[Attempt]) -> None:
