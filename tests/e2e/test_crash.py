@@ -1,0 +1,172 @@
+"""A run that dies, however often and whenever, ends as though it had not.
+
+`HARNESS_KILLS=50 pytest tests/e2e/test_crash.py` kills it as often as the design promises to bear.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import signal
+import subprocess
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from harness.models.serving import served
+from tasks.demo.endpoint import app, recordings
+from tests.e2e.commands import command, environment, harness
+
+pytestmark = pytest.mark.bubblewrap
+KILLS = int(os.environ.get("HARNESS_KILLS", "5"))
+REPEATS = max(2, KILLS // 5)
+WIDTH = 3
+ATTEMPTS = 3 * 2 * REPEATS
+DEMO = Path(__file__).parents[2] / "tasks" / "demo"
+TASKS = ("humanize-naturalsize-carry", "parse-trailing-newline", "sqlparse-in-place-truncation")
+
+
+class Counted:
+    """An endpoint that counts what it has answered."""
+
+    def __init__(self, inner: ASGIApp) -> None:
+        self.inner = inner
+        self.answered = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.inner(scope, receive, send)
+        self.answered += scope["path"].endswith("/chat/completions")
+
+
+@contextmanager
+def endpoint() -> Iterator[tuple[str, Counted]]:
+    """The recorded model in a thread of the test: it outlives every run that asks it."""
+    counted, ready, stop = Counted(app(recordings(DEMO))), threading.Event(), threading.Event()
+    urls: list[str] = []
+
+    async def serve() -> None:
+        async with served(counted) as url:
+            urls.append(f"{url}/v1")
+            ready.set()
+            await asyncio.to_thread(stop.wait)
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    try:
+        assert ready.wait(60)
+        yield urls[0], counted
+    finally:
+        stop.set()
+        thread.join()
+
+
+def words(url: str, into: Path) -> list[str]:
+    chosen = [word for task in TASKS for word in ("--select", task)]
+    scaffolds = ["--scaffold", "bash", "--scaffold", "editor"]
+    run = [
+        "run",
+        "--tasks",
+        "demo",
+        *chosen,
+        "--model",
+        "recorded",
+        *scaffolds,
+        "--repeats",
+        str(REPEATS),
+    ]
+    how = ["--seed", "1", "--base-url", url, "--sandbox", "bubblewrap", "--width", str(WIDTH)]
+    return [*run, *how, "--into", str(into), "--json"]
+
+
+def started(url: str, into: Path, cwd: Path) -> subprocess.Popen[bytes]:
+    nowhere = subprocess.DEVNULL
+    return subprocess.Popen(
+        command(*words(url, into)),
+        cwd=cwd,
+        env=environment(),
+        stdout=nowhere,
+        stderr=nowhere,
+        start_new_session=True,
+    )
+
+
+def verdicts(run: Path) -> dict[tuple[Any, ...], bool]:
+    lines = [json.loads(line) for line in (run / "ledger.jsonl").read_bytes().splitlines()]
+    keys = [tuple(line["attempt"].values()) for line in lines]
+    assert len(keys) == len(set(keys)), "every attempt is settled once"
+    return {key: line["verdict"]["resolved"] for key, line in zip(keys, lines, strict=True)}
+
+
+def paid_replies(run: Path) -> Counter[tuple[str, int]]:
+    """How often each reply of each attempt was asked for live and written down."""
+    paid: Counter[tuple[str, int]] = Counter()
+    for trace in sorted((run / "traces").iterdir()):
+        for line in trace.read_bytes().split(b"\n")[:-1]:
+            event = json.loads(line)
+            if event["kind"] == "reply" and event["live"]:
+                paid[trace.name.rsplit(".", 2)[0], event["n"]] += 1
+    return paid
+
+
+def test_a_run_killed_at_random_moments_ends_as_though_it_had_not(tmp_path: Path) -> None:
+    moments = random.Random(20260422)
+    with endpoint() as (url, counted):
+        whole = harness(*words(url, tmp_path / "whole"), cwd=tmp_path)
+        assert whole.returncode == 0, whole.stderr
+        before, seen = counted.answered, b""
+        for _ in range(KILLS):
+            process = started(url, tmp_path / "killed", tmp_path)
+            try:
+                process.wait(moments.uniform(1.0, 6.0))
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            ledger = tmp_path / "killed" / "ledger.jsonl"
+            now = ledger.read_bytes() if ledger.exists() else b""
+            sealed = seen[: seen.rfind(b"\n") + 1]
+            assert now.startswith(sealed), "the ledger only grew"
+            seen = now
+        last = harness(*words(url, tmp_path / "killed"), cwd=tmp_path)
+        asked = counted.answered - before
+    assert last.returncode == 0, last.stderr
+    assert verdicts(tmp_path / "killed") == verdicts(tmp_path / "whole")
+    paid = paid_replies(tmp_path / "killed")
+    assert set(paid.values()) == {1}, "no reply that was on disk was asked for again"
+    assert set(paid) == set(paid_replies(tmp_path / "whole"))
+    assert asked - len(paid) <= KILLS * WIDTH, "only what was in flight when it died was lost"
+
+
+def test_one_interrupt_parks_the_run_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    with endpoint() as (url, _):
+        first = started(url, tmp_path / "run", tmp_path)
+        ledger = tmp_path / "run" / "ledger.jsonl"
+        while not (ledger.exists() and b"\n" in ledger.read_bytes()):
+            assert first.poll() is None
+            threading.Event().wait(0.02)
+        os.kill(first.pid, signal.SIGINT)
+        assert first.wait(60) == 130
+        assert len(ledger.read_bytes().splitlines()) < ATTEMPTS
+        last = harness(*words(url, tmp_path / "run"), cwd=tmp_path)
+    assert last.returncode == 0, last.stderr
+    assert len(verdicts(tmp_path / "run")) == ATTEMPTS
+    assert set(paid_replies(tmp_path / "run").values()) == {1}
+
+
+def test_the_second_of_two_writers_gets_one_line(tmp_path: Path) -> None:
+    with endpoint() as (url, _):
+        first = started(url, tmp_path / "run", tmp_path)
+        while not (tmp_path / "run" / "run.json").exists():
+            assert first.poll() is None
+            threading.Event().wait(0.02)
+        second = harness(*words(url, tmp_path / "run"), cwd=tmp_path)
+        assert first.wait() == 0
+    assert second.returncode == 2
+    assert "being written by" in second.stderr.splitlines()[-1]
