@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
-from harness.codec import decode, encode
+from harness.codec import decode, dump, encode
 from harness.errors import UsageError
 from harness.types import Attempt, Graded, Record, TaskId
 from results.lines import Line, append, damage, sealed, sync_folder
@@ -58,7 +58,7 @@ class Ledger:
             raise ValueError(f"{self.path} is not open for writing; enter the ledger first")
         if isinstance(record, Graded) and record.attempt in self._graded:
             raise ValueError(f"attempt {record.attempt.id} has been graded already")
-        line = encode(record)
+        line = _line(record)
         decode(line)
         append(self._descriptor, self.path, line, sync=True)
         if isinstance(record, Graded):
@@ -108,14 +108,25 @@ class Ledger:
         self._descriptor = -1
 
 
+def _line(record: Record) -> bytes:
+    """A record as its line. What UTF-8 cannot hold becomes `?`, since a record is worth more."""
+    try:
+        return encode(record)
+    except ValueError:
+        text = json.dumps(dump(record), ensure_ascii=False, allow_nan=False)
+        return text.encode(errors="replace")
+
+
 def _key(path: Path, line: Line) -> tuple[Attempt, str]:
     try:
         raw = json.loads(line.data)
         key = raw["attempt"]
         attempt = Attempt(TaskId(key["task"]), key["condition"], key["repeat"])
         kind = raw["kind"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise damage(path, line, f"{type(error).__name__}: {error}") from error
+    if not (isinstance(attempt.condition, str) and type(attempt.repeat) is int):
+        raise damage(path, line, f"no attempt is {key}")
     if kind not in ("graded", "faulted"):
         raise damage(path, line, f"no record is of kind {kind!r}")
     return attempt, kind

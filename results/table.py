@@ -7,9 +7,10 @@ record at all). Rates are of the graded; bounds say what the other two could sti
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import reduce
+from math import nan
 from operator import add
 
 from harness.types import Attempt, Clocks, Condition, Faulted, Graded, Record, TaskId, Usage
@@ -181,15 +182,22 @@ def stray(manifest: Manifest, found: Iterable[Attempt]) -> list[Attempt]:
     ]
 
 
-def verdicts(
-    manifest: Manifest, found: Mapping[Attempt, History], digest: str
+def measured(
+    manifest: Manifest,
+    found: Mapping[Attempt, History],
+    digest: str,
+    value: Callable[[Graded], float],
 ) -> list[list[float]]:
-    """Verdicts as tasks x repeats for `results.stats`: 1, 0, and NaN for no measurement."""
+    """A value of each grade, as tasks x repeats for `results.stats`; NaN for no measurement."""
     rows = []
     for keys in _keys(manifest.tasks, digest, manifest.conditions[digest].repeats):
         grades = [found[key].graded if key in found else None for key in keys]
-        rows.append([float(g.verdict.resolved) if g else float("nan") for g in grades])
+        rows.append([value(grade) if grade else nan for grade in grades])
     return rows
+
+
+def solved(grade: Graded) -> float:
+    return float(grade.verdict.resolved)
 
 
 def _keys(tasks: Iterable[str], digest: str, repeats: int) -> Iterator[list[Attempt]]:

@@ -39,7 +39,7 @@ class Traces:
         for line in sealed(path):
             try:
                 event = json.loads(line.data)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise damage(path, line, error) from error
             if not isinstance(event, dict) or not event.keys() >= set(_RESERVED):
                 raise damage(path, line, "no event with a kind and a time")

@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.types import Attempt
 from results import quarantine, table
 from results.manifest import Manifest
+from results.precision import Precision, precision
 from results.provenance import Provenance
 from results.report.notes import notes
 from results.store import RunStore
@@ -49,6 +50,8 @@ class Report:
     left_out: Mapping[str, str]
     quarantined: Mapping[str, str]
     conditions: tuple[Summary, ...]
+    precision: Mapping[str, Precision]
+    """Of each condition, by digest."""
     rows: tuple[Row, ...]
     faults: tuple[FaultGroup, ...]
     stray: int
@@ -75,6 +78,7 @@ def build(run: Path | RunStore, *, level: float = 0.95) -> Report:
         left_out=manifest.left_out,
         quarantined={task: why for task, why in fenced.items() if task in manifest.tasks},
         conditions=summaries,
+        precision={d: precision(manifest, found, d, level=level) for d in manifest.conditions},
         rows=_rows(manifest, found),
         faults=_faults(found),
         stray=stray,

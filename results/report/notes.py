@@ -29,8 +29,8 @@ def _question(conditions: Sequence[Summary], level: float) -> str:
     n = "tasks" if any(c.repeats > 1 for c in conditions) else "tasks, one attempt each"
     return (
         f"pass rate: mean over measured {n}; its {level:.0%} Wilson interval answers "
-        "question B, would new issues of the same repositories give this? It does not "
-        "answer A (a rerun of these issues) nor C (new repositories)"
+        "question B, would new issues of the same repositories give this? A, a rerun of these "
+        "issues, and C, new repositories, have intervals of their own"
     )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
+from results.precision import Precision
 from results.report.build import FaultGroup, Report, Row
 from results.report.layout import clean, cut, duration, grid, money, percent, span
+from results.stats.estimate import Estimate
 from results.table import Cell, Figure, Score, Summary
 
 ROWS = 40
@@ -15,27 +17,21 @@ ROWS = 40
 
 def as_text(report: Report, *, width: int = 100, full: bool = False) -> str:
     """Conditions, tasks, faults and notes. Without `full`, long tables say what they leave out."""
-    keys = {
-        summary.digest: key for summary, key in zip(report.conditions, _letters(), strict=False)
-    }
+    # Numbers, since letters are the names of questions.
+    keys = {summary.digest: f"#{i}" for i, summary in enumerate(report.conditions, start=1)}
     parts = [
         _header(report, width),
         _legend(report.conditions, keys, width),
         _conditions(report.conditions, keys, width),
         _adjusted(report.conditions, keys, width),
+        _precision(report, keys, width),
+        _passes(report, keys, width),
         _outcomes(report.conditions, keys, width),
         _tasks(report.rows, keys, width, None if full else ROWS),
         _faults(report.faults, width, None if full else ROWS),
         _notes(report, keys, width),
     ]
     return "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
-
-
-def _letters() -> Iterator[str]:
-    """A, B, ... Z, AA, AB, ..."""
-    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    yield from alphabet
-    yield from (first + second for first in alphabet for second in alphabet)
 
 
 def _header(report: Report, width: int) -> list[str]:
@@ -57,7 +53,7 @@ def _legend(conditions: Sequence[Summary], keys: Mapping[str, str], width: int) 
     for condition in conditions:
         times = f"{condition.repeats} repeat" + ("s" if condition.repeats != 1 else "")
         text = f"{clean(condition.label)}, in {clean(str(condition.condition.sandbox))}, {times}"
-        lines += _wrapped(f"{text} [{condition.digest}]", width, f"{keys[condition.digest]:3}")
+        lines += _wrapped(f"{text} [{condition.digest}]", width, f"{keys[condition.digest]:4}")
     return lines
 
 
@@ -109,13 +105,55 @@ def _adjusted(conditions: Sequence[Summary], keys: Mapping[str, str], width: int
     return grid(head, rows, width=width) if rows else []
 
 
+def _precision(report: Report, keys: Mapping[str, str], width: int) -> list[str]:
+    """The questions beside B, the share of luck, and what a solved issue costs."""
+    head = ["", "pass %", "A: a rerun", "C: new\nrepositories", "run noise\nf", "two runs\nagree %"]
+    head += ["usd per solved\n[B]"]
+    rows = []
+    for digest, found in report.precision.items():
+        noise = found.noise
+        rows.append(
+            [
+                keys[digest],
+                percent(found.rerun.value),
+                span((found.rerun.low, found.rerun.high)),
+                span((found.new_repos.low, found.new_repos.high)),
+                "-" if noise is None else f"{noise.share:.2f}",
+                "-" if noise is None else percent(noise.agreement),
+                _dollars(found.usd_per_solved),
+            ]
+        )
+    measured = any(found.rerun.value is not None for found in report.precision.values())
+    return grid(head, rows, width=width) if measured else []
+
+
+def _passes(report: Report, keys: Mapping[str, str], width: int) -> list[str]:
+    """pass@k and pass^k beyond one attempt, of conditions that were repeated."""
+    ks = sorted({p.k for found in report.precision.values() for p in found.pass_k if p.k > 1})
+    head = ["", *(f"pass@{k} %" for k in ks), *(f"pass^{k} %" for k in ks)]
+    rows = []
+    for digest, found in report.precision.items():
+        of = {p.k: p for p in found.pass_k}
+        some = [percent(of[k].at_least_one.value) if k in of else "-" for k in ks]
+        every = [percent(of[k].all_of_them.value) if k in of else "-" for k in ks]
+        rows.append([keys[digest], *some, *every])
+    return grid(head, rows, width=width) if ks else []
+
+
+def _dollars(found: Estimate) -> str:
+    if found.low is None:
+        return money(found.value)
+    value = "" if found.value is None else f"{money(found.value)} "
+    return f"{value}[{money(found.low)}, {money(found.high)}]"
+
+
 def _outcomes(conditions: Sequence[Summary], keys: Mapping[str, str], width: int) -> list[str]:
     """How attempts ended, what the grader said, and whose faults there were."""
     lines: list[str] = []
     for c in conditions:
         parts = [("ended", c.endings), ("verdicts", c.reasons), ("faulted by", c.faulted)]
         told = [f"{what} {_list(counts)}" for what, counts in parts if counts]
-        lines += _wrapped("; ".join(told) or "no record yet", width, f"{keys[c.digest]:3}")
+        lines += _wrapped("; ".join(told) or "no record yet", width, f"{keys[c.digest]:4}")
     return lines
 
 
@@ -167,17 +205,19 @@ def _notes(report: Report, keys: Mapping[str, str], width: int) -> list[str]:
     lines = [piece for note in report.notes for piece in _wrapped(note, width, "- ")]
     blanks: dict[str, list[str]] = {}
     for c in report.conditions:
-        for reason in _reasons(c):
+        for reason in _reasons(c, report.precision[c.digest]):
             blanks.setdefault(reason, []).append(keys[c.digest])
-    for reason, letters in blanks.items():
-        lines += _wrapped(f"a dash for {', '.join(letters)}: {reason}", width, "- ")
+    for reason, those in blanks.items():
+        lines += _wrapped(f"a dash for {', '.join(those)}: {reason}", width, "- ")
     return lines
 
 
-def _reasons(condition: Summary) -> list[str]:
+def _reasons(condition: Summary, found: Precision) -> list[str]:
     cost = condition.cost
     figures: list[Figure] = [cost.usd, cost.usd_per_solved, cost.seconds_per_solved]
     reasons = [condition.raw.rate.reason, *(figure.reason for figure in figures)]
+    estimates = [found.rerun, found.new_repos, found.usd_per_solved]
+    reasons += [e.reason for e in estimates if e.low is None or e.high is None]
     return [reason for reason in dict.fromkeys(reasons) if reason]
 
 

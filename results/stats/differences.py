@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 import numpy as np
@@ -54,13 +54,13 @@ def pair(first: npt.ArrayLike, second: npt.ArrayLike, repos: npt.ArrayLike) -> P
 
 def rerun(paired: Paired, *, level: float = 0.95) -> Estimate:
     """A: would reruns of both on these issues differ by this much?"""
-    spread, method = rerun_spread(paired), "within-task variance"
+    found, method = rerun_spread(paired), "within-task variance"
     if len(paired.repos) == 0:
         return nothing("A", method, "no task was measured under both")
-    if spread is None:
+    if found is None:
         reason = "run-to-run noise needs two repeats of a task under each system"
         return _bare(paired, "A", method, reason, level)
-    return estimate(spread, "A", method, level=level)
+    return estimate(found, "A", method, level=level)
 
 
 def rerun_spread(paired: Paired) -> Spread | None:
@@ -74,14 +74,28 @@ def rerun_spread(paired: Paired) -> Spread | None:
     return Spread(mean, float(np.sqrt(variance)), inf, len(paired.repos))
 
 
+def spread(paired: Paired) -> Spread | None:
+    """The mean difference were other tasks drawn (B); None below two tasks."""
+    return plain(paired.differences)
+
+
+def t_test(paired: Paired) -> PValue:
+    """B: the paired t test, for several runs of either."""
+    found = spread(paired)
+    if found is None:
+        reason = "fewer than two tasks were measured under both"
+        return PValue(None, "B", "paired t", len(paired.repos), reason)
+    return PValue(found.p(), "B", "paired t", found.n)
+
+
 def new_issues(paired: Paired, *, level: float = 0.95) -> Estimate:
     """B: would the two differ by this much on new issues? t on the per-task differences."""
-    spread = plain(paired.differences)
-    if spread is None:
+    found = spread(paired)
+    if found is None:
         if len(paired.repos) == 0:
             return nothing("B", "paired t", "no task was measured under both")
         return _bare(paired, "B", "paired t", "an interval needs two tasks", level)
-    return estimate(spread, "B", "paired t", level=level)
+    return estimate(found, "B", "paired t", level=level)
 
 
 def new_repos(paired: Paired, *, level: float = 0.95) -> Estimate:
@@ -89,12 +103,11 @@ def new_repos(paired: Paired, *, level: float = 0.95) -> Estimate:
     method = "paired CR2, Satterthwaite t"
     if len(paired.repos) == 0:
         return nothing("C", method, "no task was measured under both")
-    spread = clustered(paired.differences, paired.repos)
-    if spread is None:
+    across = clustered(paired.differences, paired.repos)
+    if across is None:
         return _bare(paired, "C", method, "it needs two repositories", level)
-    low, high = spread.interval(level)
-    count = len(np.unique(paired.repos))
-    return Estimate(spread.mean, low, high, "C", method, count, level)
+    found = estimate(across, "C", method, level=level)
+    return replace(found, n=len(np.unique(paired.repos)))
 
 
 def flip_repos(paired: Paired, *, rng: np.random.Generator, draws: int = 20_000) -> PValue:
@@ -104,7 +117,9 @@ def flip_repos(paired: Paired, *, rng: np.random.Generator, draws: int = 20_000)
     """
     if len(paired.repos) == 0:
         return PValue(None, "C", "repository sign-flip", 0, "no task was measured under both")
-    sums: Array = np.bincount(paired.repos, weights=paired.differences)
+    sums = np.asarray(np.bincount(paired.repos, weights=paired.differences), dtype=np.float64)
+    if len(sums) < 2:
+        return PValue(None, "C", "repository sign-flip", len(sums), "it needs two repositories")
     if len(sums) > MANY:
         return _sampled_flips(sums, "C", rng, draws)
     signs = 1 - 2 * ((np.arange(2 ** len(sums))[:, None] >> np.arange(len(sums))) & 1)

@@ -36,11 +36,14 @@ def equivalence(difference: Spread, margin: float, *, alpha: float = 0.05) -> Eq
     return Equivalence(margin, max(below, above), low, high, max(abs(low), abs(high)))
 
 
-def word(difference: Spread, margin: float, *, alpha: float = 0.05) -> Word:
-    """What may be said of the first system. "Equivalent" wins: it is the finer statement."""
+def word(difference: Spread, margin: float, *, alpha: float = 0.05, p: float | None = None) -> Word:
+    """What may be said of the first system. "Equivalent" wins: it is the finer statement.
+
+    `p` is that of the difference where it has been adjusted for others; else it is made here.
+    """
     if equivalence(difference, margin, alpha=alpha).p < alpha:
         return "equivalent"
-    if difference.p() < alpha:
+    if (difference.p() if p is None else p) < alpha:
         return "better" if difference.mean > 0 else "worse"
     return "undecided"
 

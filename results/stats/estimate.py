@@ -67,7 +67,20 @@ def nothing(question: Question, method: str, reason: str, n: int = 0) -> Estimat
 
 
 def estimate(
-    spread: Spread, question: Question, method: str, *, level: float = 0.95, reason: str = ""
+    spread: Spread,
+    question: Question,
+    method: str,
+    *,
+    level: float = 0.95,
+    within: tuple[float, float] = (-1.0, 1.0),
 ) -> Estimate:
+    """A spread as an answer, its ends kept where the quantity can be.
+
+    Where nothing varied there is no interval: a width of zero would claim certainty.
+    """
+    if spread.se == 0:
+        reason = "nothing varied, and that makes no interval"
+        return Estimate(spread.mean, None, None, question, method, spread.n, level, reason)
     low, high = spread.interval(level)
-    return Estimate(spread.mean, low, high, question, method, spread.n, level, reason)
+    low, high = max(low, within[0]), min(high, within[1])
+    return Estimate(spread.mean, low, high, question, method, spread.n, level)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from math import isnan, nan
 
 import numpy as np
 
 from results.stats.scores import Array
+from results.stats.seeded import resampled
 
 CHUNK = 500
 """Bootstrap draws that are held in memory at a time."""
@@ -60,10 +62,10 @@ def max_t(
     usable = [k for k in range(len(every)) if _spread(columns[:, k]) > 0]
     left_out = tuple(every[k] for k in range(len(every)) if k not in usable)
     if not usable:
-        return Simultaneous(float("nan"), (), left_out)
+        return Simultaneous(nan, (), left_out)
     table = columns[:, usable]
     value, se = np.nanmean(table, axis=0), np.array([_spread(column) for column in table.T])
-    largest = _largest(table, value, se, rng, draws)
+    largest = _largest(table, value, rng, draws)
     critical = float(np.quantile(largest, level))
     contrasts = tuple(
         Contrast(
@@ -103,17 +105,38 @@ def rank_sets(found: Simultaneous, systems: int) -> list[RankSet]:
     return [RankSet(1 + better[i], systems - worse[i]) for i in range(systems)]
 
 
+def ranks(
+    systems: Sequence[Sequence[Sequence[float]]], *, rng: np.random.Generator, level: float = 0.95
+) -> list[RankSet]:
+    """Rank sets from each system's verdicts: a list over the same tasks of lists over repeats."""
+    columns = [[_mean(repeats) for repeats in system] for system in systems]
+    means = np.array(columns, dtype=np.float64).T
+    if means.size == 0:
+        return [RankSet(1, len(systems)) for _ in systems]
+    return rank_sets(max_t(means, rng=rng, level=level), len(systems))
+
+
+def _mean(repeats: Sequence[float]) -> float:
+    kept = [value for value in repeats if not isnan(value)]
+    return sum(kept) / len(kept) if kept else nan
+
+
 def _spread(column: Array) -> float:
     kept = column[~np.isnan(column)]
     return float(kept.std(ddof=1) / np.sqrt(len(kept))) if len(kept) > 1 else 0.0
 
 
-def _largest(table: Array, value: Array, se: Array, rng: np.random.Generator, draws: int) -> Array:
-    """The largest standardised deviation among all pairs, once for each draw of tasks."""
+def _largest(table: Array, value: Array, rng: np.random.Generator, draws: int) -> Array:
+    """The largest deviation among all pairs in its own draw's standard errors, for each draw."""
     there, n = (~np.isnan(table)).astype(float), len(table)
     filled, found = np.nan_to_num(table), []
     for _ in range(-(-draws // CHUNK)):
-        weights = rng.multinomial(n, np.full(n, 1 / n), size=CHUNK).astype(float)
-        again = (weights @ filled) / np.maximum(weights @ there, 1)
-        found.append(np.max(np.abs(again - value) / se, axis=1))
+        weights = resampled(n, CHUNK, rng)
+        counts = np.maximum(weights @ there, 2.0)
+        means = (weights @ filled) / counts
+        spread = np.maximum((weights @ filled**2) / counts - means**2, 0.0)
+        errors = np.sqrt(spread / (counts - 1))
+        # A draw in which a pair does not differ anywhere says nothing about that pair.
+        apart = np.divide(np.abs(means - value), errors, out=np.zeros_like(means), where=errors > 0)
+        found.append(apart.max(axis=1))
     return np.concatenate(found)[:draws]

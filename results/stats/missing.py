@@ -42,7 +42,7 @@ def with_missing(
 
 
 def imbens_manski(ends: Interval, n: int, *, level: float = 0.95) -> Interval:
-    """Covers the rate, not the whole set of rates, so it is shorter than two-sided ends would be."""
+    """Covers the rate, not the whole set of rates: shorter than two-sided ends would be."""
     low_se, high_se = (sqrt(p * (1 - p) / n) for p in ends)
     wider = max(low_se, high_se)
     if wider == 0:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from results.stats.estimate import PValue
-from results.stats.scores import Scores, as_scores, repeats, task_means, within
+from results.stats.scores import as_scores, repeats, task_means, within
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class RunNoise:
     """Standard deviation of one rerun's score."""
     agreement: float
     """The chance that two runs give a task the same verdict."""
-    reliability: float
-    """Of a task's mean over all its repeats: Spearman-Brown."""
+    reliability: float | None
+    """Of a task's mean over all its repeats: Spearman-Brown. None where no two tasks differ."""
 
 
 def run_noise(scores: npt.ArrayLike) -> RunNoise | None:
@@ -54,6 +54,7 @@ def run_noise(scores: npt.ArrayLike) -> RunNoise | None:
         return None
     share, each = v / (v + between), float(len(counts) / np.sum(1 / counts))
     alike = 1 - share
+    grown = 1 + (each - 1) * alike
     return RunNoise(
         tasks=len(table),
         repeats=each,
@@ -64,7 +65,7 @@ def run_noise(scores: npt.ArrayLike) -> RunNoise | None:
         correlation=alike,
         sd_run=sqrt(v / len(table)),
         agreement=1 - 2 * v,
-        reliability=each * alike / (1 + (each - 1) * alike),
+        reliability=each * alike / grown if grown > 1e-12 else None,
     )
 
 
@@ -85,7 +86,7 @@ def share_interval(scores: npt.ArrayLike, *, level: float = 0.95) -> tuple[float
     return max(0.0, whole.share - reach), whole.share + reach
 
 
-def cochran(scores: Scores) -> PValue:
+def cochran(scores: npt.ArrayLike) -> PValue:
     """Cochran's Q: did the runs, as wholes, differ by more than chance? (A shared day, a build.)
 
     Only tasks with every repeat enter. At five repeats it sees few real shocks, so spread the
@@ -102,7 +103,7 @@ def cochran(scores: Scores) -> PValue:
     return PValue(float(stats.chi2.sf(q, runs - 1)), "A", "Cochran Q", len(table))
 
 
-def batch_ratio(scores: Scores) -> float | None:
+def batch_ratio(scores: npt.ArrayLike) -> float | None:
     """The variance of the runs' totals over what run noise alone would make it; 1 is none more.
 
     Only tasks with every repeat enter; None where they leave nothing to compare.
@@ -115,7 +116,7 @@ def batch_ratio(scores: Scores) -> float | None:
     return float(table.mean(axis=0).var(ddof=1) / (inside.mean() / len(table)))
 
 
-def fleiss_kappa(scores: Scores) -> float | None:
+def fleiss_kappa(scores: npt.ArrayLike) -> float | None:
     """Agreement of runs beyond what their common rate gives by chance, over complete tasks."""
     table = as_scores(scores)
     table = table[~np.isnan(table).any(axis=1)]

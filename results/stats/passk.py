@@ -68,7 +68,7 @@ def _mean(values: Array, groups: Labels | None, method: str, level: float) -> Es
         reason = f"an interval needs two {'tasks' if groups is None else 'repositories'}"
         mean, n = float(values.mean()), len(values)
         return Estimate(mean, None, None, question, method, n, level, reason)
-    return estimate(spread, question, method, level=level)
+    return estimate(spread, question, method, level=level, within=(0.0, 1.0))
 
 
 def _check(solved: int, tried: int, k: int) -> None:

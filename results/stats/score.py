@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 import numpy as np
@@ -11,8 +11,9 @@ import numpy.typing as npt
 from results.stats.clusters import clustered, plain
 from results.stats.estimate import Estimate, Spread, estimate, nothing
 from results.stats.proportion import wilson
-from results.stats.scores import Scores, as_scores, labels, repeats, task_means, within
+from results.stats.scores import as_scores, labels, repeats, task_means, within
 
+RATE = (0.0, 1.0)
 FEW = 5.0
 """Degrees of freedom below which a clustered interval is shown with a warning."""
 
@@ -38,7 +39,7 @@ def intervals(scores: npt.ArrayLike, repos: npt.ArrayLike, *, level: float = 0.9
     )
 
 
-def rerun(scores: Scores, *, level: float = 0.95) -> Estimate:
+def rerun(scores: npt.ArrayLike, *, level: float = 0.95) -> Estimate:
     """A: would the same issues, run again, give this? Needs two repeats of some task.
 
     The run variance is estimated within tasks and averaged, so that a handful of repeats of many
@@ -55,10 +56,10 @@ def rerun(scores: Scores, *, level: float = 0.95) -> Estimate:
         reason = "run-to-run noise needs two repeats of a task"
         return Estimate(mean, None, None, "A", method, len(table), level, reason)
     se = np.sqrt(inside.mean() * np.sum(1 / counts)) / len(table)
-    return estimate(Spread(mean, float(se), inf, len(table)), "A", method, level=level)
+    return estimate(Spread(mean, float(se), inf, len(table)), "A", method, level=level, within=RATE)
 
 
-def new_issues(scores: Scores, *, level: float = 0.95) -> Estimate:
+def new_issues(scores: npt.ArrayLike, *, level: float = 0.95) -> Estimate:
     """B: would new issues of these repositories give this?
 
     Wilson's interval where every task was measured once; t on the task means otherwise, or Wilson
@@ -73,10 +74,10 @@ def new_issues(scores: Scores, *, level: float = 0.95) -> Estimate:
     if spread is None or spread.se == 0 or repeats(table).max() == 1:
         low, high = wilson(float(means.sum()), len(means), level=level)
         return Estimate(float(means.mean()), low, high, "B", "wilson", len(means), level)
-    return estimate(spread, "B", "t on task means", level=level)
+    return estimate(spread, "B", "t on task means", level=level, within=RATE)
 
 
-def new_repos(scores: Scores, repos: npt.ArrayLike, *, level: float = 0.95) -> Estimate:
+def new_repos(scores: npt.ArrayLike, repos: npt.ArrayLike, *, level: float = 0.95) -> Estimate:
     """C: would other repositories give this? `n` is the number of repositories.
 
     Repositories that were chosen are not a sample; this says what their spread would mean if they
@@ -92,6 +93,7 @@ def new_repos(scores: Scores, repos: npt.ArrayLike, *, level: float = 0.95) -> E
     if spread is None:
         reason = "the spread between repositories needs two of them"
         return Estimate(float(means.mean()), None, None, "C", method, count, level, reason)
-    warning = f"only {spread.df:.1f} degrees of freedom" if spread.df < FEW else ""
-    low, high = spread.interval(level)
-    return Estimate(spread.mean, low, high, "C", method, count, level, warning)
+    found = replace(estimate(spread, "C", method, level=level, within=RATE), n=count)
+    if found.low is not None and spread.df < FEW:
+        return replace(found, reason=f"only {spread.df:.1f} degrees of freedom")
+    return found

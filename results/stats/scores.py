@@ -31,7 +31,7 @@ def labels(names: npt.ArrayLike) -> Labels:
 
 def repeats(scores: Scores) -> npt.NDArray[np.intp]:
     """How often each task was measured."""
-    return np.count_nonzero(~np.isnan(scores), axis=1)
+    return np.asarray(np.count_nonzero(~np.isnan(scores), axis=1), dtype=np.intp)
 
 
 def task_means(scores: Scores) -> Array:

@@ -67,6 +67,6 @@ def confidence_sequence(sd: float, runs: int, *, tuned_for: int, alpha: float = 
     """
     if runs < 1 or tuned_for < 1:
         raise ValueError(f"a sequence needs outcomes: {runs=} {tuned_for=}")
-    rho = (-2 * log(alpha) + log(-2 * log(alpha) + 1)) / tuned_for
-    grown = runs * rho + 1
-    return sd * sqrt(grown / (runs**2 * rho) * log(grown / alpha**2))
+    rho_squared = (-2 * log(alpha) + log(-2 * log(alpha) + 1)) / tuned_for
+    grown = runs * rho_squared + 1
+    return sd * sqrt(grown / (runs**2 * rho_squared) * log(grown / alpha**2))

@@ -151,6 +151,27 @@ def test_a_second_writer_is_told_in_one_line_which_run_and_who(path: Path) -> No
         ledger.append(graded())
 
 
+def test_what_was_acknowledged_outlives_a_killed_writer(path: Path) -> None:
+    writer = (
+        "import sys; from pathlib import Path; from results.ledger import Ledger\n"
+        "from tests.unit.test_ledger import graded\n"
+        "with Ledger(Path(sys.argv[1])) as ledger:\n"
+        "    for repeat in range(100_000):\n"
+        "        ledger.append(graded(repeat)); print(repeat, flush=True)"
+    )
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(
+        [sys.executable, "-c", writer, str(path)], stdout=subprocess.PIPE, text=True, cwd=root
+    ) as other:
+        assert other.stdout
+        acknowledged = [int(other.stdout.readline()) for _ in range(50)]
+        other.kill()
+        acknowledged += [int(line) for line in other.stdout if line.endswith("\n")]
+    with Ledger(path) as ledger:
+        kept = {key.repeat for key, _ in ledger.keys()}  # noqa: SIM118
+    assert set(acknowledged) <= kept and len(kept) <= len(acknowledged) + 1
+
+
 def test_one_process_cannot_enter_twice_either(path: Path) -> None:
     with Ledger(path), pytest.raises(UsageError, match="being written"), Ledger(path):
         pass

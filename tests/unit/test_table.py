@@ -10,7 +10,7 @@ from harness.types import Usage
 from results.lines import Damaged
 from results.manifest import Manifest
 from results.stats.proportion import wilson
-from results.table import Cell, Summary, cells, histories, score, stray, summarise, verdicts
+from results.table import Cell, Summary, cells, histories, measured, score, solved, stray, summarise
 from tests.unit.run_folders import attempt, condition, declared, faulted, graded
 
 DIGEST = condition().digest
@@ -140,10 +140,10 @@ def test_conditions_are_summed_up_apart_and_in_order() -> None:
     assert [(s.label, s.raw.resolved) for s in found] == [("m + bash", 0), ("m + editor", 1)]
 
 
-def test_cells_and_verdicts_show_each_task() -> None:
+def test_cells_and_measurements_show_each_task() -> None:
     run = declared(2, repeats=2)
     found = histories([graded(attempt("t0", 1), True), faulted(attempt("t1", 0))])
     assert cells(run, found, DIGEST) == {"t0": Cell(2, 1, 1, 0), "t1": Cell(2, 0, 0, 1)}
     assert cells(run, found, DIGEST)["t1"].owed == 1
-    rows = verdicts(run, found, DIGEST)
+    rows = measured(run, found, DIGEST, solved)
     assert rows[0][1] == 1.0 and isnan(rows[0][0]) and all(map(isnan, rows[1]))

@@ -1,0 +1,198 @@
+"""Systems compared on the tasks that they share: is the difference real, and what does it cost?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, combinations, compress
+from math import isnan
+from pathlib import Path
+from typing import TypeAlias
+
+from harness.errors import UsageError
+from results.stats import differences
+from results.stats.cost import marginal, ratio_of_ratios, spent
+from results.stats.differences import Paired, pair
+from results.stats.equivalence import Word, equivalence, word
+from results.stats.estimate import Estimate, PValue, nothing
+from results.stats.many import RankSet, holm, ranks
+from results.stats.paired import Pairs, mcnemar_exact, mcnemar_midp, pairs, tango
+from results.stats.seeded import Random, generator
+from results.systems import System, systems
+
+DRAWS = 2_000
+"""Resamples behind each bootstrap interval."""
+_NAMELESS = "not every task names its repository"
+_Tables: TypeAlias = Sequence[Sequence[Sequence[float]]]
+"""Of each system, over the same tasks, over repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Differs:
+    """How much two systems differ, first minus second, under each question."""
+
+    rerun: Estimate
+    new_issues: Estimate
+    new_repos: Estimate
+    p: PValue
+    """For new issues: McNemar's mid-p with one repeat each, else the paired t test."""
+    p_exact: PValue | None
+    """McNemar's exact test, its conservative twin; with one repeat each."""
+    p_repos: PValue
+    """For new repositories: the signs of the repositories' differences, flipped."""
+    pairs: Pairs | None
+    """How the tasks came out under both, with one repeat each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    ratio: Estimate
+    """How many times dearer a solved issue is under the first."""
+    per_extra_solve: Estimate
+    """What each issue costs that the first solves on top."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    first: int
+    """Which of the systems, from 0."""
+    second: int
+    shared: int
+    """Tasks that both have measured: the denominator of everything here."""
+    dropped: int
+    """Tasks that only one of them has measured."""
+    difference: Differs
+    costs: Costs
+    p_holm: float | None
+    """The p-value for new issues, adjusted for all comparisons made together."""
+    word: Word | None
+    """What may be said of the first; None where nothing can be tested."""
+    smallest_margin: float | None
+    """The least margin within which they would have been called equivalent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    systems: tuple[System, ...]
+    pairs: tuple[Comparison, ...]
+    ranks: tuple[RankSet, ...]
+    """The ranks that the data leave open to each system, all at once."""
+    margin: float
+    seed: int
+    level: float
+
+
+def compare(
+    folders: Sequence[Path], *, margin: float = 0.02, seed: int = 0, level: float = 0.95
+) -> Compared:
+    """Every pair among the conditions of these runs.
+
+    UsageError where there is no pair, or where two runs mean different tasks by one id.
+    """
+    found = systems(folders)
+    if len(found) < 2:
+        raise UsageError("a comparison takes two conditions; name another run's folder as well")
+    rng = generator(seed)
+    drafts = [
+        _compared(i, j, (found[i], found[j]), rng=rng, level=level)
+        for i, j in combinations(range(len(found)), 2)
+    ]
+    tested = [draft for draft, _ in drafts if draft.difference.p.p is not None]
+    adjusted = holm([draft.difference.p.p or 0.0 for draft in tested])
+    of = {(c.first, c.second): p for c, p in zip(tested, adjusted, strict=True)}
+    told = tuple(_told(c, paired, of.get((c.first, c.second)), margin) for c, paired in drafts)
+    tasks = list(dict.fromkeys(task for system in found for task in system.tasks))
+    columns = [[system.verdicts.get(task, ()) for task in tasks] for system in found]
+    return Compared(
+        tuple(found), told, tuple(ranks(columns, rng=rng, level=level)), margin, seed, level
+    )
+
+
+def _compared(
+    first: int, second: int, both: tuple[System, System], *, rng: Random, level: float
+) -> tuple[Comparison, Paired]:
+    one, other = both
+    tasks = [task for task in one.verdicts if task in other.verdicts]
+    names = [one.tasks[task].facets.get("repo", "") for task in tasks]
+    tables = [[system.verdicts[task] for task in tasks] for system in both]
+    bills = [[system.usd[task] for task in tasks] for system in both]
+    paired = pair(tables[0], tables[1], names)
+    once = one.repeats == other.repeats == 1
+    differs = _differs(paired, once=once, level=level, rng=rng)
+    draft = Comparison(
+        first=first,
+        second=second,
+        shared=len(paired.repos),
+        dropped=paired.dropped,
+        difference=differs if all(names) else _nameless(differs),
+        costs=_costs(tables, bills, level=level, rng=rng),
+        p_holm=None,
+        word=None,
+        smallest_margin=None,
+    )
+    return draft, paired
+
+
+def _differs(paired: Paired, *, once: bool, level: float, rng: Random) -> Differs:
+    table = None
+    if once and len(paired.repos):
+        table = pairs(paired.first[:, 0], paired.second[:, 0])
+    return Differs(
+        rerun=differences.rerun(paired, level=level),
+        new_issues=tango(table, level=level)
+        if table
+        else differences.new_issues(paired, level=level),
+        new_repos=differences.new_repos(paired, level=level),
+        p=mcnemar_midp(table) if table else differences.t_test(paired),
+        p_exact=mcnemar_exact(table) if table else None,
+        p_repos=differences.flip_repos(paired, rng=rng),
+        pairs=table,
+    )
+
+
+def _nameless(found: Differs) -> Differs:
+    """The same where tasks do not say which repository they are of: nothing can be said of C."""
+    return replace(
+        found,
+        new_repos=nothing("C", "paired CR2", _NAMELESS),
+        p_repos=PValue(None, "C", "repository sign-flip", 0, _NAMELESS),
+    )
+
+
+def _costs(tables: _Tables, bills: _Tables, *, level: float, rng: Random) -> Costs:
+    """On the tasks that both have measured; nothing where an attempt has no price."""
+    if any(_unpriced(table, bill) for table, bill in zip(tables, bills, strict=True)):
+        unpriced = nothing("B", "paired bootstrap", "an attempt made a call that has no price")
+        return Costs(unpriced, unpriced)
+    kept = [all(map(_measured, rows)) for rows in zip(*tables, strict=True)]
+    one, other = (
+        spent(list(compress(bill, kept)), list(compress(table, kept)))
+        for table, bill in zip(tables, bills, strict=True)
+    )
+    return Costs(
+        ratio_of_ratios(one, other, rng=rng, draws=DRAWS, level=level),
+        marginal(one, other, rng=rng, draws=DRAWS, level=level),
+    )
+
+
+def _measured(repeats: Sequence[float]) -> bool:
+    return not all(map(isnan, repeats))
+
+
+def _unpriced(table: Sequence[Sequence[float]], bill: Sequence[Sequence[float]]) -> bool:
+    """Whether some measurement has no cost."""
+    cells = zip(chain.from_iterable(table), chain.from_iterable(bill), strict=True)
+    return any(isnan(usd) and not isnan(verdict) for verdict, usd in cells)
+
+
+def _told(draft: Comparison, paired: Paired, p_holm: float | None, margin: float) -> Comparison:
+    """The comparison with the word for it, once all p-values are known."""
+    spread = differences.spread(paired)
+    if spread is None or p_holm is None:
+        return draft
+    return replace(
+        draft,
+        p_holm=p_holm,
+        word=word(spread, margin, p=p_holm),
+        smallest_margin=equivalence(spread, margin).smallest_margin,
+    )

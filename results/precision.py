@@ -1,0 +1,78 @@
+"""How far a condition's score can be trusted: the questions beside B, and what one solve costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import nan
+
+from harness.types import Attempt, Graded
+from results.manifest import Manifest
+from results.stats.cost import per_solved, spent
+from results.stats.estimate import Estimate, nothing
+from results.stats.noise import RunNoise, cochran, run_noise
+from results.stats.passk import PassK, pass_k
+from results.stats.score import new_repos, rerun
+from results.table import History, measured, solved
+
+MOST_K = 5
+"""Up to which k pass@k is reported; and for all repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    rerun: Estimate
+    """A: would the same issues, run again, give this?"""
+    new_repos: Estimate
+    """C: would other repositories?"""
+    noise: RunNoise | None
+    """None with one repeat, or where every verdict is the same."""
+    batch_p: float | None
+    """Of Cochran's Q: a small value says that whole repeats differed, as from a shared bad day."""
+    pass_k: tuple[PassK, ...]
+    usd_per_solved: Estimate
+    seconds_per_solved: Estimate
+
+
+def precision(
+    manifest: Manifest, found: Mapping[Attempt, History], digest: str, *, level: float = 0.95
+) -> Precision:
+    """Of one condition, from its graded attempts alone."""
+    table = measured(manifest, found, digest, solved)
+    repeats = manifest.conditions[digest].repeats
+
+    def cost(value: Callable[[Graded], float]) -> Estimate:
+        return per_solved(spent(measured(manifest, found, digest, value), table), level=level)
+
+    priced = all(
+        history.graded is None or history.graded.usage.usd is not None
+        for attempt, history in found.items()
+        if attempt.condition == digest
+    )
+    unpriced = nothing("B", "Fieller", "a graded attempt made a call that has no price")
+    return Precision(
+        rerun=rerun(table, level=level),
+        new_repos=_new_repos(manifest, table, level),
+        noise=run_noise(table),
+        batch_p=cochran(table).p if manifest.tasks else None,
+        pass_k=tuple(pass_k(table, k, level=level) for k in _ks(repeats)),
+        usd_per_solved=cost(_usd) if priced else unpriced,
+        seconds_per_solved=cost(lambda grade: grade.clocks.total),
+    )
+
+
+def _new_repos(manifest: Manifest, table: list[list[float]], level: float) -> Estimate:
+    names = [task.facets.get("repo", "") for task in manifest.tasks.values()]
+    if not all(names):
+        return nothing("C", "CR2, Satterthwaite t", "not every task names its repository")
+    return new_repos(table, names, level=level)
+
+
+def _usd(grade: Graded) -> float:
+    return nan if grade.usage.usd is None else grade.usage.usd
+
+
+def _ks(repeats: int) -> list[int]:
+    if repeats < 2:
+        return []
+    return sorted({*range(1, min(repeats, MOST_K) + 1), repeats})

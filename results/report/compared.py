@@ -1,0 +1,141 @@
+"""A comparison for a terminal, and as plain JSON: `harness-comparison/1`."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+from harness.codec import dump
+from results.comparison import Compared, Comparison
+from results.report.layout import clean, grid, money
+from results.stats.estimate import Estimate, PValue
+
+SCHEMA = "harness-comparison/1"
+
+
+def as_json(found: Compared) -> dict[str, Any]:
+    """Keys are added under one schema, never renamed or given another meaning."""
+    plain: dict[str, Any] = dump(found)
+    for system in plain["systems"]:
+        for key in ("tasks", "verdicts", "usd"):
+            del system[key]
+    return {"schema": SCHEMA, **plain}
+
+
+def as_text(found: Compared, *, width: int = 100) -> str:
+    parts = [_systems(found, width), _differences(found, width), _costs(found, width)]
+    parts.append([line for note in _notes(found) for line in _wrapped(note, width, "- ")])
+    return "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
+
+
+def _systems(found: Compared, width: int) -> list[str]:
+    lines = []
+    for i, (system, ranks) in enumerate(zip(found.systems, found.ranks, strict=True)):
+        place = str(ranks.best) if ranks.best == ranks.worst else f"{ranks.best} to {ranks.worst}"
+        text = f"{clean(system.label)} of {clean(system.run)} [{system.digest}], rank {place}"
+        lines += _wrapped(text, width, f"#{i + 1:<3}")
+    return lines
+
+
+def _differences(found: Compared, width: int) -> list[str]:
+    head = ["", "tasks\nshared", "points", "A: reruns", "B: new issues", "C: new\nrepositories"]
+    head += ["p (B)\nHolm", "p (C)", "verdict on\nthe first"]
+    rows = [
+        [
+            _name(pair),
+            str(pair.shared),
+            _signed(pair.difference.new_issues.value),
+            _span(pair.difference.rerun),
+            _span(pair.difference.new_issues),
+            _span(pair.difference.new_repos),
+            _p(pair.p_holm),
+            _p(pair.difference.p_repos.p),
+            pair.word or "-",
+        ]
+        for pair in found.pairs
+    ]
+    return grid(head, rows, width=width)
+
+
+def _costs(found: Compared, width: int) -> list[str]:
+    rows = [
+        [_name(pair), _times(pair.costs.ratio), _dollars(pair.costs.per_extra_solve)]
+        for pair in found.pairs
+        if pair.costs.ratio.value is not None
+    ]
+    head = ["", "usd per solved,\nfirst over second", "usd per issue that\nonly the first solves"]
+    return grid(head, rows, width=width) if rows else []
+
+
+def _notes(found: Compared) -> Iterator[str]:
+    yield (
+        f"points: first minus second, over tasks that both have measured; {found.level:.0%} "
+        "intervals for A, reruns of these issues; B, new issues of the same repositories; C, new "
+        "repositories"
+    )
+    yield (
+        "p (B): McNemar's mid-p with one repeat each, else the paired t test, adjusted for all "
+        "pairs (Holm); p (C): signs of the repositories' differences, flipped"
+    )
+    yield (
+        f"equivalent: within {100 * found.margin:g} points (TOST at 5%); undecided is not a tie. "
+        f"Resampled with seed {found.seed}"
+    )
+    if len({mode for system in found.systems for mode in system.modes}) > 1:
+        yield "the systems were graded in different modes, so their difference is also the graders'"
+    dropped = sum(pair.dropped for pair in found.pairs)
+    if dropped:
+        yield f"{dropped} tasks were left out of pairs because only one side has measured them"
+    blanks: dict[str, list[str]] = {}
+    for pair in found.pairs:
+        for reason in dict.fromkeys(_reasons(pair)):
+            blanks.setdefault(reason, []).append(_name(pair))
+    for reason, names in blanks.items():
+        more = f" and {len(names) - 6} more" if len(names) > 6 else ""
+        yield f"a dash for {', '.join(names[:6])}{more}: {reason}"
+
+
+def _reasons(pair: Comparison) -> Iterator[str]:
+    found, costs = pair.difference, pair.costs
+    answers: list[Estimate | PValue] = [found.p, found.p_repos]
+    answers += [e for e in (found.rerun, found.new_issues, found.new_repos) if e.low is None]
+    answers += [e for e in (costs.ratio, costs.per_extra_solve) if e.low is None or e.high is None]
+    yield from (answer.reason for answer in answers if answer.reason)
+
+
+def _name(pair: Comparison) -> str:
+    return f"#{pair.first + 1} - #{pair.second + 1}"
+
+
+def _signed(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:+.1f}"
+
+
+def _span(found: Estimate) -> str:
+    if found.low is None or found.high is None:
+        return "-"
+    return f"[{_signed(found.low)}, {_signed(found.high)}]"
+
+
+def _p(p: float | None) -> str:
+    if p is None:
+        return "-"
+    return f"{p:.3f}" if p >= 0.001 else f"{p:.0e}"
+
+
+def _times(found: Estimate) -> str:
+    if found.value is None or found.low is None or found.high is None:
+        return "-"
+    return f"{found.value:.2f}x [{found.low:.2f}, {found.high:.2f}]"
+
+
+def _dollars(found: Estimate) -> str:
+    if found.value is None:
+        return "-"
+    return f"{money(found.value)} [{money(found.low)}, {money(found.high)}]"
+
+
+def _wrapped(text: str, width: int, lead: str) -> list[str]:
+    blank = " " * len(lead)
+    return textwrap.wrap(text, width, initial_indent=lead, subsequent_indent=blank)
