@@ -15,11 +15,16 @@ import typer
 from harness import experiment as experiments
 from harness.errors import DISK_FULL, UsageError
 from harness.experiment import Experiment, part
-from harness.sandboxes.sweep import sweep as sweep_up
-from harness.verbs import controls, grading, running, showing
-from harness.verbs import demo as demos
-from harness.verbs import doctor as doctors
-from harness.verbs.assemble import CONTROLS, NO_MODEL, Address, tell
+from harness.registry import Later
+
+demos = Later("harness.verbs.demo")
+running = Later("harness.verbs.running")
+grading = Later("harness.verbs.grading")
+controls = Later("harness.verbs.controls")
+showing = Later("harness.verbs.showing")
+doctors = Later("harness.verbs.doctor")
+sweeping = Later("harness.sandboxes.sweep")
+assembling = Later("harness.verbs.assemble")
 
 app = typer.Typer(
     name="harness",
@@ -63,7 +68,7 @@ def demo(
     print(demos.SAYS, file=sys.stderr)
     wanted = demos.experiment(repeats=repeats, width=width, sandbox=part(sandbox))
     with demos.endpoint() as url:
-        job = running.job(wanted, folder, Address(url), quiet=as_json)
+        job = running.job(wanted, folder, assembling.Address(url), quiet=as_json)
         outcome = running.work_off(job)
     showing.report([folder], as_json=as_json)
     _leave(outcome, folder)
@@ -118,7 +123,7 @@ def run(
     limits = {"turns": turns, "tokens": tokens, "usd": usd, "seconds": seconds}
     wanted = _experiment(file, flags, limits)
     folder = into or RUNS / (file.stem if file else wanted.tasks.name)
-    job = running.job(wanted, folder, Address(base_url, api_key_env), quiet=as_json)
+    job = running.job(wanted, folder, assembling.Address(base_url, api_key_env), quiet=as_json)
     outcome = running.work_off(job)
     showing.report([folder], as_json=as_json)
     _leave(outcome, folder)
@@ -137,7 +142,7 @@ def _experiment(file: Path | None, flags: dict[str, Any], limits: dict[str, Any]
             ("scaffolds", "--scaffold"),
         ):
             if needed == "models" and _controls_only(given):
-                given["models"] = (NO_MODEL,)
+                given["models"] = (assembling.NO_MODEL,)
             elif needed not in given:
                 raise UsageError(f"say {flag}, or name an experiment file; harness run --help")
         wanted = Experiment(**given)
@@ -146,7 +151,7 @@ def _experiment(file: Path | None, flags: dict[str, Any], limits: dict[str, Any]
 
 def _controls_only(given: dict[str, Any]) -> bool:
     scaffolds = given.get("scaffolds", ())
-    return bool(scaffolds) and all(s.name in CONTROLS for s in scaffolds)
+    return bool(scaffolds) and all(s.name in assembling.CONTROLS for s in scaffolds)
 
 
 @app.command()
@@ -173,7 +178,7 @@ def grade(
     folder = into or RUNS / f"grade-{predictions.stem}"
     wanted = Experiment(
         tasks=source,
-        models=(NO_MODEL,),
+        models=(assembling.NO_MODEL,),
         scaffolds=(part("nop"),),
         sandbox=part(sandbox),
         select=tuple(select or ()),
@@ -206,7 +211,7 @@ def check(
     source = part(tasks)
     wanted = Experiment(
         tasks=source,
-        models=(NO_MODEL,),
+        models=(assembling.NO_MODEL,),
         scaffolds=(part("nop"),),
         sandbox=part(sandbox),
         select=tuple(select or ()),
@@ -215,7 +220,7 @@ def check(
         width=width,
     )
     folder = into or RUNS / f"check-{source.name}"
-    job = running.job(controls.controls(wanted, times), folder, Address(), quiet=as_json)
+    job = running.job(controls.controls(wanted, times), folder, assembling.Address(), quiet=as_json)
     outcome = running.work_off(job)
     showing.reliability(job, times, as_json=as_json)
     _leave(outcome, folder)
@@ -291,11 +296,15 @@ def sweep(
 
     Example: harness sweep
     """
-    removed = asyncio.run(sweep_up(all_=everything))
+    removed = asyncio.run(sweeping.sweep(all_=everything))
     print(json.dumps(removed) if as_json else "\n".join(removed) or "nothing was left")
 
 
-def _leave(outcome: running.Outcome, folder: Path) -> None:
+def tell(line: str) -> None:
+    print(f"harness: {line}", file=sys.stderr, flush=True)
+
+
+def _leave(outcome: Any, folder: Path) -> None:
     if outcome.owed:
         why = "the run's budget is spent" if outcome.out_of_budget else "they faulted"
         tell(f"{outcome.owed} attempts are still owed, as {why}; the same command works them off")

@@ -42,6 +42,19 @@ def locate(kind: str, name: str, table: Mapping[str, str]) -> Any:
         raise UsageError(f"{kind} {name!r} cannot be loaded: {error}") from error
 
 
+class Later:
+    """A module that is imported when something of it is first asked for.
+
+    The command line names its verbs so: `harness --help` need not import what they need.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(import_module(self._name), attribute)
+
+
 def _knobs(factory: Any) -> list[str] | None:
     """The keywords that a factory takes, or None where it takes any."""
     named = inspect.signature(factory).parameters.values()
