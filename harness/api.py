@@ -95,6 +95,13 @@ class Probing(Protocol):
         ...
 
 
+@runtime_checkable
+class Closing(Protocol):
+    """What holds connections that somebody has to hang up."""
+
+    def close(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """An HTTP door to the metered model, for programs in the box."""

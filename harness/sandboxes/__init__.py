@@ -1,0 +1,5 @@
+SANDBOXES = {
+    "docker": "harness.sandboxes.docker:Docker",
+    "bubblewrap": "harness.sandboxes.bubblewrap:Bubblewrap",
+    "host": "harness.sandboxes.host:Host",
+}

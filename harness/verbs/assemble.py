@@ -6,9 +6,10 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
-from harness.api import Grader, Model, Sandboxes, Scaffold, TaskSource
+from harness.api import Closing, Grader, Model, Sandboxes, Scaffold, TaskSource
 from harness.attempt import Parts
 from harness.errors import UsageError, unknown
 from harness.experiment import Experiment, on
@@ -90,12 +91,14 @@ class Address:
 class Assembly:
     """Built parts for every attempt of one experiment."""
 
-    def __init__(self, experiment: Experiment, loaded: Loaded, address: Address) -> None:
+    def __init__(
+        self, experiment: Experiment, loaded: Loaded, address: Address, run_id: str
+    ) -> None:
         self.experiment = experiment
         self.tasks = loaded.tasks
         self.address = address
         self.conditions = {c.digest: c for c in experiment.conditions}
-        self.sandboxes: Sandboxes = build("sandbox", experiment.sandbox, SANDBOXES)
+        self.sandboxes: Sandboxes = build("sandbox", _named(experiment.sandbox, run_id), SANDBOXES)
         self.graders: dict[str, Grader] = {}
         self._models: dict[str, Callable[[], Model]] = {}
         self._connections: list[Connection] = []
@@ -117,9 +120,11 @@ class Assembly:
         return lambda: connection
 
     async def close(self) -> None:
-        """Hang up on every endpoint."""
+        """Hang up on every endpoint, and on the engine."""
         for connection in self._connections:
             await connection.close()
+        if isinstance(self.sandboxes, Closing):
+            self.sandboxes.close()
 
     def endpoints(self) -> list[Endpoint]:
         """The endpoints that this experiment will call, each once."""
@@ -141,6 +146,12 @@ class Assembly:
             run=run,
             seed=self.experiment.seed,
         )
+
+
+def _named(part: Part, run_id: str) -> Part:
+    """A sandbox whose boxes carry the name of their run, where that kind knows names."""
+    takes = "run_id" in signature(locate("sandbox", part.name, SANDBOXES)).parameters
+    return Part(part.name, {"run_id": run_id, **part.knobs}) if takes else part
 
 
 class _Silent:

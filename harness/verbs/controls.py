@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from harness.experiment import Experiment
-from harness.types import Faulted, Graded, Part, Record
+from harness.types import Part, Task
 from harness.verbs.assemble import CONTROLS, NO_MODEL
-from results.quarantine import write
-
-
-@dataclass(slots=True)
-class Line:
-    """One task's controls: how often each was measured, and how often it resolved."""
-
-    task: str
-    resolved: dict[str, int]
-    graded: dict[str, int]
-    faults: int = 0
-
-    def trouble(self, times: int) -> str:
-        """Why this task cannot be trusted, or nothing."""
-        if self.resolved["nop"]:
-            return f"solved by doing nothing, {self.resolved['nop']} of {self.graded['nop']}"
-        if self.graded["oracle"] < times or self.graded["nop"] < times:
-            return f"not measured {times} times: {self.faults} faults"
-        if self.resolved["oracle"] < times:
-            return f"not solved by its reference patch, {self.resolved['oracle']} of {times}"
-        return ""
+from results import quarantine, reliability
+from results.reliability import Source, Subject, Table
+from results.store import RunStore
+from tasks.local.folder import executable, files_of
 
 
 def controls(experiment: Experiment, times: int) -> Experiment:
@@ -42,61 +28,71 @@ def controls(experiment: Experiment, times: int) -> Experiment:
     )
 
 
-def reliability(tasks: list[str], names: dict[str, str], records: list[Record]) -> list[Line]:
-    """A line for each task, from the records of both controls; `names` is by condition digest."""
-    lines = {
-        task: Line(task, dict.fromkeys(CONTROLS, 0), dict.fromkeys(CONTROLS, 0)) for task in tasks
-    }
-    for record in records:
-        line, name = lines.get(record.attempt.task), names.get(record.attempt.condition)
-        if line is None or name is None:
-            continue
-        match record:
-            case Graded(verdict=verdict):
-                line.graded[name] += 1
-                line.resolved[name] += verdict.resolved
-            case Faulted():
-                line.faults += 1
-    return list(lines.values())
+def table(experiment: Experiment, tasks: Iterable[Task], store: RunStore) -> Table:
+    """The reliability of these tasks, from the records of both controls."""
+    names = {c.digest: c.scaffold.name for c in experiment.conditions}
+    source = Source(names, str(experiment.sandbox), list(store.records()), store.fetch)
+    return reliability.tabulate(map(_subject, tasks), source, experiment.repeats)
 
 
-def quarantine(lines: list[Line], times: int, folder: Path) -> None:
-    """Write down beside the ledger which tasks failed their controls, and why."""
-    write(folder, {line.task: why for line in lines if (why := line.trouble(times))})
+def publish(found: Table, folder: Path) -> None:
+    """Write the table and the quarantine list beside the ledger.
+
+    Tasks that an earlier check in this folder saw, and this one does not, keep their lines.
+    """
+    whole = found.over(reliability.read(folder))
+    reliability.write(folder, whole)
+    quarantine.write(folder, whole.unfit())
 
 
-def as_json(lines: list[Line], times: int) -> dict[str, Any]:
+def as_json(found: Table, times: int) -> dict[str, Any]:
     return {
         "schema": "harness-check/1",
         "times": times,
         "tasks": {
-            line.task: {
-                "oracle": [line.resolved["oracle"], line.graded["oracle"]],
-                "nop": [line.resolved["nop"], line.graded["nop"]],
-                "faults": line.faults,
-                "trouble": line.trouble(times) or None,
+            task: {
+                "oracle": [entry.oracle.resolved, entry.oracle.graded],
+                "nop": [entry.nop.resolved, entry.nop.graded],
+                "faults": entry.oracle.faults + entry.nop.faults,
+                "trouble": entry.trouble,
             }
-            for line in lines
+            for task, entry in found.tasks.items()
         },
+        "reliability": reliability.as_json(found),
     }
 
 
-def as_text(lines: list[Line], times: int) -> str:
-    """A table: task, oracle, nop, and what is wrong."""
-    width = max((len(line.task) for line in lines), default=4)
-    width = min(width, 60)
-    out = [f"{'task':{width}}  oracle    nop  faults"]
-    for line in lines:
-        oracle = f"{line.resolved['oracle']}/{line.graded['oracle']}"
-        nop = f"{line.resolved['nop']}/{line.graded['nop']}"
-        row = f"{line.task[:width]:{width}}  {oracle:>6}  {nop:>5}  {line.faults:>6}"
-        out.append(f"{row}  {line.trouble(times)}".rstrip())
-    bad = sum(bool(line.trouble(times)) for line in lines)
-    out.append(
-        f"{len(lines)} tasks, {bad} in quarantine; oracle must be {times}/{times}, nop 0/{times}"
-    )
-    return "\n".join(out)
+def _subject(task: Task) -> Subject:
+    expected = {name: tuple(task.oracle.get(name, ())) for name in reliability.LISTS}
+    return Subject(task.id, task.origin, fingerprint(task), expected)
 
 
-def names(experiment: Experiment) -> dict[str, str]:
-    return {c.digest: c.scaffold.name for c in experiment.conditions}
+def fingerprint(task: Task) -> str:
+    """The sha256 of a task: what is asked, what it is judged by, and what its box is made from.
+
+    Folders count by what they hold and not by where they lie: it is the same on every machine.
+    """
+    plain = asdict(task)
+    del plain["origin"]
+    environment, oracle = plain["brief"]["environment"], plain["oracle"]
+    environment["recipe"] = _contents(environment["recipe"])
+    for name in ("tests", "scripts"):
+        if isinstance(oracle.get(name), str):
+            oracle[name] = _contents(oracle[name])
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
+def _contents(place: str) -> list[list[Any]]:
+    """Names, modes and hashes of the files in a folder; nothing where it is no folder."""
+    root = Path(place)
+    if not place or not root.is_dir():
+        return []
+    return [
+        [path.relative_to(root).as_posix(), executable(path), _sha256(path)]
+        for path in files_of(root)
+    ]
+
+
+def _sha256(path: Path) -> str:
+    data = path.read_bytes() if path.is_file() else b""
+    return hashlib.sha256(data).hexdigest()

@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.experiment import Experiment
 from harness.types import Part, Submission, TaskId
 from harness.verbs.assemble import PREDICTIONS, Address, Assembly, load, settle_sandbox, tell
-from harness.verbs.running import Job
+from harness.verbs.running import Job, run_name
 from tasks.predictions import Prediction, read
 
 SHOWN = 5
@@ -49,7 +49,7 @@ def job(experiment: Experiment, predictions: Path, folder: Path, *, quiet: bool 
         for digest, found in named.items()
         for task, prediction in found.items()
     }
-    assembly = Assembly(settled, loaded, Address())
+    assembly = Assembly(settled, loaded, Address(), run_name(folder))
     return Job(settled, loaded, assembly, folder, quiet, submissions)
 
 

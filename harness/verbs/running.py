@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +63,13 @@ def job(experiment: Experiment, folder: Path, address: Address, *, quiet: bool =
     """Build every combination once, now: a wrong name must not wait for hour three."""
     loaded = load(experiment)
     settled = settle_sandbox(experiment)
-    return Job(settled, loaded, Assembly(settled, loaded, address), folder, quiet)
+    return Job(settled, loaded, Assembly(settled, loaded, address, run_name(folder)), folder, quiet)
+
+
+def run_name(folder: Path) -> str:
+    """What the boxes of a run are labelled with: alike for the same folder, however it is named."""
+    place = str(folder.resolve())
+    return f"{folder.name}-{hashlib.sha256(place.encode()).hexdigest()[:8]}"
 
 
 def work_off(job: Job) -> Outcome:

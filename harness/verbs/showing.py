@@ -14,19 +14,30 @@ from harness.types import Part, Task
 from harness.verbs import controls
 from harness.verbs.assemble import NO_MODEL, Loaded, load
 from harness.verbs.running import Job
+from results import quarantine
+from results.comparison import compare
 from results.report.build import build
+from results.report.compared import as_json as comparison_json
+from results.report.compared import as_text as comparison_text
 from results.report.plain import as_json as report_json
+from results.report.reliability_text import as_text as reliability_text
 from results.report.text import as_text
 from results.store import RunStore
 from tasks.repo import pull_official
 from tasks.swebench_pro.load import default_folder
 
 
-def report(folders: list[Path], *, as_json: bool, full: bool = False) -> None:
-    """Print each run's report, and leave `report.json` beside its ledger."""
+def report(
+    folders: list[Path], *, as_json: bool, full: bool = False, fenced_by: Path | None = None
+) -> None:
+    """Print each run's report, and leave `report.json` beside its ledger.
+
+    `fenced_by` is a quarantine list, or the folder of the check that wrote one.
+    """
+    fenced = None if fenced_by is None else quarantine.of_another(fenced_by)
     answers: list[Any] = []
     for folder in folders:
-        built = build(RunStore(folder))
+        built = build(RunStore(folder), fenced=fenced)
         answer = report_json(built)
         answers.append(answer)
         (folder / "report.json").write_text(json.dumps(answer, indent=1) + "\n")
@@ -37,16 +48,24 @@ def report(folders: list[Path], *, as_json: bool, full: bool = False) -> None:
 
 
 def reliability(job: Job, times: int, *, as_json: bool) -> None:
-    """Print the controls' table, and write the quarantine list."""
-    store = RunStore(job.folder)
-    listed = controls.reliability(
-        list(job.loaded.tasks), controls.names(job.experiment), list(store.records())
-    )
-    controls.quarantine(listed, times, job.folder)
+    """Print the controls' table, and leave it and the quarantine list beside the ledger."""
+    found = controls.table(job.experiment, job.loaded.tasks.values(), RunStore(job.folder))
+    controls.publish(found, job.folder)
     if as_json:
-        print(json.dumps(controls.as_json(listed, times), indent=1))
+        print(json.dumps(controls.as_json(found, times), indent=1))
     else:
-        print(controls.as_text(listed, times))
+        print(reliability_text(found))
+
+
+def comparison(folders: list[Path], *, margin: float, as_json: bool) -> None:
+    """Print every pair among the conditions of these runs."""
+    if not 0 < margin < 1:
+        raise UsageError(f"--margin {margin:g} is no share of tasks; 0.02 means two points")
+    for folder in folders:
+        if sum(folder.resolve() == other.resolve() for other in folders) > 1:
+            raise UsageError(f"{folder} is named twice; a run is not compared with itself")
+    found = compare(folders, margin=margin)
+    print(json.dumps(comparison_json(found), indent=1) if as_json else comparison_text(found))
 
 
 def _loaded(part: Part, select: tuple[str, ...], limit: int | None, shard: str | None) -> Loaded:

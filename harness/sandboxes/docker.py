@@ -1,0 +1,235 @@
+"""Boxes made by a Docker engine: control through its SDK, commands over one hijacked exec each."""
+
+from __future__ import annotations
+
+import socket
+import time
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import docker
+from docker.constants import DEFAULT_UNIX_SOCKET
+from docker.errors import APIError, DockerException
+from docker.models.containers import Container
+from docker.utils import kwargs_from_env
+
+from harness.api import Sandbox
+from harness.errors import Fault, UsageError, blame
+from harness.sandboxes.box import Box, Door
+from harness.sandboxes.docker_images import Image, Images
+from harness.sandboxes.docker_wire import open_wire
+from harness.sandboxes.owner import Owner
+from harness.sandboxes.shell import Listener, Wire
+from harness.sandboxes.threads import in_thread, unhurried
+from harness.types import Environment, Prepared
+
+RUN_LABEL = "harness.run"
+EXPIRES_LABEL = "harness.expires"
+OWNER_LABEL = "harness.owner"
+
+_KEEPER = """
+command -v sleep >/dev/null || read -r forever
+read -r now rest </proc/uptime
+end=$((${now%%.*} + $1))
+while read -r now rest </proc/uptime; left=$((end - ${now%%.*})); [ "$left" -gt 0 ]; do
+    sleep "$left" &
+    wait
+done
+"""
+"""The first process of a box. It needs `sh` alone, buries orphans, cannot be killed from inside,
+and ends by itself even where nobody is left to remove it."""
+
+_CAPABILITIES = [  # what package managers need, and no more
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "SETFCAP",
+    "SETGID",
+    "SETUID",
+]
+
+
+class Docker:
+    """Containers: named before they are made, labelled, limited, and gone at the end."""
+
+    def __init__(self, run_id: str = "adhoc", lifetime: int = 6 * 3600) -> None:
+        self._run_id = run_id
+        self._lifetime = lifetime
+        self._client = connect()
+        self._engine: dict[str, Any] = self._client.version()
+        self._cpus = int(self._client.info().get("NCPU") or 0)
+        self._images = Images(self._client)
+
+    async def probe(self) -> None:
+        """Return if the engine answers; UsageError while it does not."""
+        await in_thread(ping, self._client)
+
+    def close(self) -> None:
+        """Hang up on the engine."""
+        self._client.close()
+
+    async def prepare(self, environment: Environment, /) -> Prepared:
+        started = time.monotonic()
+        image = await self._images.ready(environment)
+        return Prepared(image.digest, time.monotonic() - started)
+
+    @asynccontextmanager
+    async def open(self, environment: Environment, /) -> AsyncIterator[Sandbox]:
+        image = await self._images.ready(environment)
+        # Named before it is made: a start that was cancelled can still be undone.
+        name = f"harness-{uuid.uuid4().hex}"
+        box: Box | None = None
+        try:
+            with blame("sandbox"):
+                container = await unhurried(in_thread(self._start, environment, image, name))
+            box = Box(self._door(container, environment, image))
+            yield box
+        finally:
+            if box is not None:
+                box.close()
+            await unhurried(in_thread(self._remove, name))
+
+    def _door(self, container: Container, environment: Environment, image: Image) -> Door:
+        async def connect(listener: Listener, /) -> Wire:
+            with blame("sandbox"):
+                hijacked = await in_thread(_exec_shell, self._client, container.id)
+                return await open_wire(hijacked, listener)
+
+        async def purge() -> None:
+            with blame("sandbox"):
+                await in_thread(_restart, container)
+
+        return Door(connect, purge, environment.workdir, self._facts(environment, image))
+
+    def _facts(self, environment: Environment, image: Image) -> dict[str, Any]:
+        return {
+            "sandbox": "docker",
+            "engine": str(self._engine.get("Version", "")),
+            "image": image.name,
+            "image_digest": image.digest,
+            "cpus": self._granted(environment.cpus),
+            "memory_mb": environment.memory_mb,
+            "pids": environment.pids,
+            "network": environment.network,
+        }
+
+    def _granted(self, cpus: float) -> float:
+        """No engine gives more processors than it has; asking is an error."""
+        return min(cpus, float(self._cpus)) if self._cpus else cpus
+
+    def _start(self, environment: Environment, image: Image, name: str) -> Container:
+        return self._client.containers.run(
+            image.id,
+            ["-c", _KEEPER, "harness", str(self._lifetime)],
+            name=name,
+            entrypoint="/bin/sh",
+            detach=True,
+            stdin_open=True,
+            auto_remove=True,
+            labels={
+                RUN_LABEL: self._run_id,
+                EXPIRES_LABEL: str(int(time.time()) + self._lifetime),
+                OWNER_LABEL: str(Owner.me()),
+            },
+            network_mode="bridge" if environment.network == "open" else "none",
+            working_dir=environment.workdir,
+            environment=dict(environment.variables),
+            nano_cpus=int(self._granted(environment.cpus) * 1e9),
+            mem_limit=f"{environment.memory_mb}m",
+            memswap_limit=f"{environment.memory_mb}m",
+            pids_limit=environment.pids,
+            cap_drop=["ALL"],
+            cap_add=_CAPABILITIES,
+            security_opt=["no-new-privileges"],
+            healthcheck={"test": ["NONE"]},
+        )
+
+    def _remove(self, name: str) -> None:
+        remove_container(self._client, name)
+
+
+def connect() -> docker.DockerClient:
+    """A client of an engine that answers; UsageError where none does."""
+    try:
+        _knock()
+        client = docker.from_env(timeout=600, max_pool_size=64)
+    except (DockerException, OSError) as error:
+        raise UsageError(_silence(error)) from error
+    try:
+        ping(client)
+    except UsageError:
+        client.close()
+        raise
+    return client
+
+
+def ping(client: docker.DockerClient) -> None:
+    try:
+        client.ping()
+    except (DockerException, OSError) as error:
+        raise UsageError(_silence(error)) from error
+
+
+def _knock() -> None:
+    """See whether somebody is behind a local socket: the SDK would not close it where nobody is."""
+    url = str(kwargs_from_env().get("base_url") or DEFAULT_UNIX_SOCKET)
+    scheme, _, path = url.partition("://")
+    if scheme.endswith("unix"):
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(30)
+            probe.connect(path)
+
+
+def address(client: docker.DockerClient) -> str:
+    return str(client.api.base_url).replace("http+docker://localhost", "the local socket")
+
+
+def remove_container(client: docker.DockerClient, name: str) -> None:
+    try:
+        client.api.remove_container(name, force=True, v=True)
+    except APIError as error:
+        if error.status_code not in (404, 409):  # gone, or going
+            raise
+
+
+def leftovers(client: docker.DockerClient, run_id: str | None, *, all_: bool) -> list[str]:
+    """Names of containers of the run; without one, of dead owners, or past their time, or all."""
+    wanted = f"{RUN_LABEL}={run_id}" if run_id else RUN_LABEL
+    found = client.containers.list(all=True, filters={"label": wanted}, ignore_removed=True)
+    return [
+        str(container.name) for container in found if all_ or run_id or _abandoned(container.labels)
+    ]
+
+
+def _abandoned(labels: Mapping[str, str]) -> bool:
+    owner = Owner.parse(labels.get(OWNER_LABEL, ""))
+    expires = labels.get(EXPIRES_LABEL, "")
+    late = expires.isdecimal() and int(expires) < time.time()
+    return late or (owner is not None and owner.dead)
+
+
+def _silence(error: Exception) -> str:
+    why = str(error).splitlines()[0][:200]
+    return f"no Docker engine answers ({why}): start one, or use --sandbox bubblewrap"
+
+
+def _exec_shell(client: docker.DockerClient, container: str | None) -> Any:
+    """The socket of a new `sh` in a container."""
+    try:
+        made = client.api.exec_create(container, ["/bin/sh"], stdin=True)
+        return client.api.exec_start(made["Id"], socket=True)
+    except APIError as error:
+        why = f"the box is gone, or starts no shell: {error.explanation}"
+        raise Fault("sandbox", why) from error
+
+
+def _restart(container: Container) -> None:
+    """End every process at one stroke, a fork bomb's too; the files stay."""
+    try:
+        container.restart(timeout=0)
+    except APIError as error:
+        raise Fault("sandbox", f"the box is gone: {error.explanation}") from error
