@@ -22,6 +22,7 @@ running = Later("harness.verbs.running")
 grading = Later("harness.verbs.grading")
 controls = Later("harness.verbs.controls")
 showing = Later("harness.verbs.showing")
+auditing = Later("harness.verbs.auditing")
 doctors = Later("harness.verbs.doctor")
 sweeping = Later("harness.sandboxes.sweep")
 assembling = Later("harness.verbs.assemble")
@@ -230,13 +231,44 @@ def check(
 def report(
     runs: Annotated[list[Path], typer.Argument(help="Folders of runs.")],
     full: Annotated[bool, typer.Option(help="Every task, however many.")] = False,
+    quarantine: Annotated[
+        Path | None, typer.Option(help="A check's folder, or its list: adjusts the score.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Print what a run has measured: score with its interval and bounds, cost and time per solve.
 
-    Example: harness report results/runs/demo
+    Example: harness report results/runs/demo --quarantine results/runs/check-demo
     """
-    showing.report(runs, as_json=as_json, full=full)
+    showing.report(runs, as_json=as_json, full=full, fenced_by=quarantine)
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of runs.")],
+    margin: Annotated[
+        float, typer.Option(help="The share of tasks within which systems count as equivalent.")
+    ] = 0.02,
+    as_json: Json = False,
+) -> None:
+    """Compare every two conditions of some runs, on the tasks that both have measured.
+
+    Example: harness compare results/runs/editor results/runs/bash --margin 0.05
+    """
+    showing.comparison(runs, margin=margin, as_json=as_json)
+
+
+@app.command()
+def audit(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of runs.")],
+    full: Annotated[bool, typer.Option(help="Every line of evidence.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Point at what trajectories hold: the future sought, the fix fetched, the grader probed.
+
+    Example: harness audit results/runs/demo
+    """
+    auditing.audit(runs, as_json=as_json, full=full)
 
 
 @listing.command("list")
