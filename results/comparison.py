@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from harness.errors import UsageError
+from results.regrades import of_one_patch
 from results.stats import differences
 from results.stats.cost import marginal, ratio_of_ratios, spent
 from results.stats.differences import Paired, pair
@@ -22,6 +23,7 @@ from results.systems import System, systems
 
 DRAWS = 2_000
 """Resamples behind each bootstrap interval."""
+ALPHA = 0.05
 _NAMELESS = "not every task names its repository"
 _Tables: TypeAlias = Sequence[Sequence[Sequence[float]]]
 """Of each system, over the same tasks, over repeats."""
@@ -68,7 +70,7 @@ class Comparison:
     word: Word | None
     """What may be said of the first; None where nothing can be tested."""
     smallest_margin: float | None
-    """The least margin within which they would have been called equivalent."""
+    """The least margin within which they would be equivalent; None where nothing varied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,8 @@ def _compared(
     paired = pair(tables[0], tables[1], names)
     once = one.repeats == other.repeats == 1
     differs = _differs(paired, once=once, level=level, rng=rng)
+    if one.regraded or other.regraded:
+        differs = replace(differs, rerun=of_one_patch(differs.rerun))
     draft = Comparison(
         first=first,
         second=second,
@@ -190,6 +194,10 @@ def _told(draft: Comparison, paired: Paired, p_holm: float | None, margin: float
     spread = differences.spread(paired)
     if spread is None or p_holm is None:
         return draft
+    if spread.se == 0:
+        # Every task says the same: nothing shows how far the next may be from it.
+        side: Word = "better" if spread.mean > 0 else "worse"
+        return replace(draft, p_holm=p_holm, word=side if p_holm < ALPHA else "undecided")
     return replace(
         draft,
         p_holm=p_holm,

@@ -8,6 +8,7 @@ from math import nan
 
 from harness.types import Attempt, Graded
 from results.manifest import Manifest
+from results.regrades import of_one_patch, regraded
 from results.stats.cost import per_solved, spent
 from results.stats.estimate import Estimate, nothing
 from results.stats.noise import RunNoise, cochran, run_noise
@@ -26,7 +27,7 @@ class Precision:
     new_repos: Estimate
     """C: would other repositories?"""
     noise: RunNoise | None
-    """None with one repeat, or where every verdict is the same."""
+    """None with one repeat, or where every verdict is the same, or repeats are regrades."""
     batch_p: float | None
     """Of Cochran's Q: a small value says that whole repeats differed, as from a shared bad day."""
     pass_k: tuple[PassK, ...]
@@ -37,9 +38,14 @@ class Precision:
 def precision(
     manifest: Manifest, found: Mapping[Attempt, History], digest: str, *, level: float = 0.95
 ) -> Precision:
-    """Of one condition, from its graded attempts alone."""
+    """Of one condition, from its graded attempts alone.
+
+    Regrades of one patch are no attempts: they say nothing of A, of run noise or of pass@k.
+    """
     table = measured(manifest, found, digest, solved)
     repeats = manifest.conditions[digest].repeats
+    again = regraded(manifest.conditions[digest].condition)
+    score = rerun(table, level=level)
 
     def cost(value: Callable[[Graded], float]) -> Estimate:
         return per_solved(spent(measured(manifest, found, digest, value), table), level=level)
@@ -51,11 +57,11 @@ def precision(
     )
     unpriced = nothing("B", "Fieller", "a graded attempt made a call that has no price")
     return Precision(
-        rerun=rerun(table, level=level),
+        rerun=of_one_patch(score) if again else score,
         new_repos=_new_repos(manifest, table, level),
-        noise=run_noise(table),
-        batch_p=cochran(table).p if manifest.tasks else None,
-        pass_k=tuple(pass_k(table, k, level=level) for k in _ks(repeats)),
+        noise=None if again else run_noise(table),
+        batch_p=cochran(table).p if manifest.tasks and not again else None,
+        pass_k=tuple(pass_k(table, k, level=level) for k in _ks(1 if again else repeats)),
         usd_per_solved=cost(_usd) if priced else unpriced,
         seconds_per_solved=cost(lambda grade: grade.clocks.total),
     )

@@ -17,11 +17,20 @@ def read(folder: Path) -> dict[str, str]:
 
     UsageError for a file that is neither.
     """
-    path = folder / NAME
+    return _listed(folder / NAME) if (folder / NAME).exists() else {}
+
+
+def of_another(place: Path) -> dict[str, str]:
+    """The list that another run made, by its folder or by the file itself."""
+    path = place / NAME if place.is_dir() else place
+    if not path.exists():
+        raise UsageError(f"{path}: no such quarantine list; `harness check` writes one")
+    return _listed(path)
+
+
+def _listed(path: Path) -> dict[str, str]:
     try:
         raw = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return {}
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read: {error}; write it anew") from None
     if isinstance(raw, list) and all(isinstance(id_, str) for id_ in raw):

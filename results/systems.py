@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.errors import UsageError
 from harness.types import Attempt, Graded
 from results.manifest import Declared, Manifest
+from results.regrades import regraded
 from results.store import RunStore
 from results.table import History, histories, measured, solved
 
@@ -24,6 +25,8 @@ class System:
     repeats: int
     modes: tuple[str, ...]
     """Which graders gave the verdicts."""
+    regraded: bool
+    """Whether its repeats grade one patch again, and so say nothing of reruns."""
     tasks: Mapping[str, Declared]
     verdicts: Mapping[str, Sequence[float]]
     usd: Mapping[str, Sequence[float]]
@@ -60,6 +63,7 @@ def _of(folder: Path) -> Iterator[System]:
             label=arm.label,
             repeats=arm.repeats,
             modes=_modes(found, digest, manifest),
+            regraded=regraded(arm.condition),
             tasks=manifest.tasks,
             verdicts=dict(zip(manifest.tasks, verdicts, strict=True)),
             usd=dict(zip(manifest.tasks, usd, strict=True)),

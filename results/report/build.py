@@ -12,6 +12,7 @@ from results import quarantine, table
 from results.manifest import Manifest
 from results.precision import Precision, precision
 from results.provenance import Provenance
+from results.regrades import Regrades, regrades
 from results.report.notes import notes
 from results.store import RunStore
 from results.table import Cell, History, Summary
@@ -52,6 +53,8 @@ class Report:
     conditions: tuple[Summary, ...]
     precision: Mapping[str, Precision]
     """Of each condition, by digest."""
+    regrades: Mapping[str, Regrades]
+    """Of each condition, by digest: how steady the verdict on one patch is."""
     rows: tuple[Row, ...]
     faults: tuple[FaultGroup, ...]
     stray: int
@@ -60,13 +63,17 @@ class Report:
     """What the numbers mean and what is wrong with them, in words."""
 
 
-def build(run: Path | RunStore, *, level: float = 0.95) -> Report:
+def build(
+    run: Path | RunStore, *, fenced: Mapping[str, str] | None = None, level: float = 0.95
+) -> Report:
     """The report on one run, finished or under way.
 
+    `fenced` is a quarantine list to go by instead of the one in the run's folder.
     UsageError where the folder is no run, Damaged where a file of it is not what was written.
     """
     store = run if isinstance(run, RunStore) else RunStore(run)
-    manifest, fenced = store.manifest(), quarantine.read(store.folder)
+    manifest = store.manifest()
+    fenced = quarantine.read(store.folder) if fenced is None else fenced
     found = table.histories(store.records(), where=str(store.ledger.path))
     summaries = table.summarise(manifest, found, quarantined=fenced, level=level)
     stray = len(table.stray(manifest, found))
@@ -79,6 +86,7 @@ def build(run: Path | RunStore, *, level: float = 0.95) -> Report:
         quarantined={task: why for task, why in fenced.items() if task in manifest.tasks},
         conditions=summaries,
         precision={d: precision(manifest, found, d, level=level) for d in manifest.conditions},
+        regrades={d: regrades(manifest, found, d, level=level) for d in manifest.conditions},
         rows=_rows(manifest, found),
         faults=_faults(found),
         stray=stray,

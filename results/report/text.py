@@ -6,8 +6,10 @@ import textwrap
 from collections.abc import Mapping, Sequence
 
 from results.precision import Precision
+from results.regrades import regraded
 from results.report.build import FaultGroup, Report, Row
 from results.report.layout import clean, cut, duration, grid, money, percent, span
+from results.report.regrades_text import as_lines as regrades
 from results.stats.estimate import Estimate
 from results.table import Cell, Figure, Score, Summary
 
@@ -26,6 +28,7 @@ def as_text(report: Report, *, width: int = 100, full: bool = False) -> str:
         _adjusted(report.conditions, keys, width),
         _precision(report, keys, width),
         _passes(report, keys, width),
+        regrades(report.regrades, keys, width),
         _outcomes(report.conditions, keys, width),
         _tasks(report.rows, keys, width, None if full else ROWS),
         _faults(report.faults, width, None if full else ROWS),
@@ -51,7 +54,8 @@ def _header(report: Report, width: int) -> list[str]:
 def _legend(conditions: Sequence[Summary], keys: Mapping[str, str], width: int) -> list[str]:
     lines = []
     for condition in conditions:
-        times = f"{condition.repeats} repeat" + ("s" if condition.repeats != 1 else "")
+        what = "grading" if regraded(condition.condition) else "repeat"
+        times = f"{condition.repeats} {what}" + ("s" if condition.repeats != 1 else "")
         text = f"{clean(condition.label)}, in {clean(str(condition.condition.sandbox))}, {times}"
         lines += _wrapped(f"{text} [{condition.digest}]", width, f"{keys[condition.digest]:4}")
     return lines

@@ -119,11 +119,13 @@ def ratio_of_ratios(
 
     Percentiles of the logarithm over resampled tasks, which both systems share in each draw.
     """
-    again = [_ratio(*pair) for pair in _resampled(first, second, rng, draws)]
-    logs = np.log(again[0]) - np.log(again[1]) if len(first.cost) else np.empty(0)
+    one, other = (_ratio(*pair) for pair in _resampled(first, second, rng, draws))
     if len(first.cost) < 2 or not (first.solved.any() and second.solved.any()):
         return nothing("B", "paired bootstrap", "both must have solved something")
-    low, high = np.exp(np.quantile(logs[np.isfinite(logs)], _tails(level)))
+    told = np.isfinite(one) & np.isfinite(other) & (one > 0) & (other > 0)
+    if not told.any():
+        return nothing("B", "paired bootstrap", "a solved issue must have cost something")
+    low, high = np.exp(np.quantile(np.log(one[told]) - np.log(other[told]), _tails(level)))
     value = _point(first) / _point(second)
     n = len(first.cost)
     return Estimate(value, float(low), float(high), "B", "paired bootstrap", n, level)

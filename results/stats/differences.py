@@ -85,6 +85,9 @@ def t_test(paired: Paired) -> PValue:
     if found is None:
         reason = "fewer than two tasks were measured under both"
         return PValue(None, "B", "paired t", len(paired.repos), reason)
+    if found.se == 0:
+        reason = "the difference is the same on every task, and that makes no t test"
+        return PValue(None, "B", "paired t", found.n, reason)
     return PValue(found.p(), "B", "paired t", found.n)
 
 

@@ -10,6 +10,7 @@ import pytest
 from harness.errors import UsageError
 from harness.types import Record
 from results.comparison import compare
+from results.regrades import ONE_PATCH
 from results.report.compared import as_json, as_text
 from tests.unit.run_folders import attempt, declared, faulted, graded, stored
 
@@ -68,6 +69,35 @@ def test_one_call_without_a_price_leaves_no_cost_to_compare(tmp_path: Path) -> N
     found = compare([run(tmp_path / "a", 30, usd=None), run(tmp_path / "b", 10)])
     assert found.pairs[0].costs.ratio.value is None
     assert "no price" in found.pairs[0].costs.ratio.reason
+
+
+def test_what_cost_nothing_has_no_ratio_of_costs(tmp_path: Path) -> None:
+    found = compare([run(tmp_path / "a", 30, usd=0.0), run(tmp_path / "b", 10)])
+    assert found.pairs[0].costs.ratio.value is None
+    assert "cost something" in found.pairs[0].costs.ratio.reason
+    assert "a dash for #1 - #2: a solved issue must have cost something" in as_text(found)
+
+
+def test_two_tasks_that_came_out_alike_prove_nothing(tmp_path: Path) -> None:
+    alike = [run(tmp_path / name, 2, tasks=2) for name in ("a", "b")]
+    assert compare(alike).pairs[0].word == "undecided"
+    apart = [run(tmp_path / "c", 2, 2, repeats=3), run(tmp_path / "d", 0, 2, repeats=3)]
+    (pair,) = compare(apart).pairs
+    assert (pair.difference.p.p, pair.word) == (None, None)
+    assert "same on every task" in as_text(compare(apart))
+
+
+def test_regrades_give_no_interval_for_reruns(tmp_path: Path) -> None:
+    plan = declared(10, "predictions", "editor", repeats=3)
+    records = [
+        graded(attempt(f"t{i}", r, scaffold), (i + r) % 3 == 0)
+        for i in range(10)
+        for r in range(3)
+        for scaffold in ("predictions", "editor")
+    ]
+    (pair,) = compare([stored(tmp_path / "two", plan, records).folder]).pairs
+    assert (pair.difference.rerun.low, pair.difference.rerun.reason) == (None, ONE_PATCH)
+    assert pair.difference.new_issues.value == 0.0
 
 
 def test_repeats_and_several_conditions_are_compared_pair_by_pair(tmp_path: Path) -> None:

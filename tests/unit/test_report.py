@@ -37,9 +37,9 @@ def mixed(tmp_path: Path) -> Path:
 def test_the_terminal_report_has_every_condition_task_and_fault(mixed: Path) -> None:
     text = as_text(build(mixed))
     assert "4 tasks declared: 4 of set@1; 1 left out" in text
-    assert "A  m + editor, in docker, 2 repeats" in text
-    assert "B  m + bash" in text
-    (row,) = [line for line in text.splitlines() if line.startswith("A ") and "$" in line]
+    assert "#1  m + editor, in docker, 2 repeats" in text
+    assert "#2  m + bash" in text
+    row = next(line for line in text.splitlines() if line.startswith("#1 ") and "$" in line)
     assert row.split()[1:6] == ["8", "6", "2", "0", "4"], "planned graded faulted owed solved"
     lines = {line.split()[0]: line.split()[1:] for line in text.splitlines() if line.strip()}
     assert lines["t0"] == ["1/2", "0/1."]
@@ -73,7 +73,7 @@ def test_nothing_is_wider_than_the_terminal(tmp_path: Path, width: int) -> None:
 def test_with_nothing_to_say_it_prints_a_dash_and_the_reason(tmp_path: Path) -> None:
     report = build(stored(tmp_path / "run", declared(2), []))
     text = as_text(report)
-    (row,) = [line for line in text.splitlines() if line.startswith("A ") and " 2 " in line]
+    (row,) = [line for line in text.splitlines() if line.startswith("#1 ") and " 2 " in line]
     assert row.split() == [
         "A",
         "2",
@@ -88,14 +88,14 @@ def test_with_nothing_to_say_it_prints_a_dash_and_the_reason(tmp_path: Path) -> 
         "-",
         "-",
     ] or (row.split()[6] == "-" and row.split()[-2:] == ["-", "-"])
-    assert "a dash for A: nothing has been graded" in text
+    assert "a dash for #1: nothing has been graded" in text
     assert "no record yet" in text
 
 
 def test_unpriced_calls_are_a_dash_with_their_number(tmp_path: Path) -> None:
     run = stored(tmp_path / "run", declared(1), [graded(attempt("t0"), True, usd=None)])
     text = as_text(build(run))
-    assert "a dash for A: 1 of 1 graded attempts made a call that has no price" in text
+    assert "a dash for #1: 1 of 1 graded attempts made a call that has no price" in text
 
 
 def test_raw_and_adjusted_scores_stand_side_by_side(tmp_path: Path) -> None:
