@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from functools import cache
+from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -25,13 +26,21 @@ def decode(line: bytes) -> Record:
 
 def dump(value: Any) -> Any:
     """A value as plain JSON types."""
-    return TypeAdapter(type(value)).dump_python(value, mode="json")
+    kind: Any = type(value)
+    return _adapter(kind).dump_python(value, mode="json")
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    """To make one takes far longer than to use it."""
+    return TypeAdapter(kind)
 
 
 def load(kind: type[T], raw: Any, *, where: str) -> T:
     """Read a value that a person wrote; say which key is wrong and why, in one line."""
+    asked: Any = kind
     try:
-        return TypeAdapter(kind).validate_python(raw)
+        return cast(T, _adapter(asked).validate_python(raw))
     except ValidationError as error:
         faults = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
         raise UsageError(f"{where}: {'; '.join(faults)}") from None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 from harness import codec
 from harness.api import Archive, Event
 from harness.types import Attempt, Ending, Reply, Usage
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ class Past:
 
 def latest(archive: Archive, attempt: Attempt) -> Past:
     """The most that any earlier try has got done: a finished solve, else the longest talk."""
-    pasts = [read(archive.events(attempt, n), n) for n in range(1, archive.tries(attempt) + 1)]
+    tries = range(1, archive.tries(attempt) + 1)
+    pasts = [read(archive.events(attempt, n), n, attempt.id) for n in tries]
     return max(
         pasts, key=lambda p: (p.done is not None, len(p.replies), len(p.outputs)), default=Past()
     )
@@ -57,31 +60,76 @@ def spent(archive: Archive, attempt: Attempt) -> Usage:
     """What all tries so far have paid for, those included that died without a record."""
     total = Usage()
     for number in range(1, archive.tries(attempt) + 1):
-        for event in archive.events(attempt, number):
-            if event["kind"] == "reply" and event["live"]:
-                total += codec.load(Usage, event["reply"]["usage"], where="trace")
+        for line, event in enumerate(archive.events(attempt, number), 1):
+            if event["kind"] == "reply":
+                reply = _load(_Reply, event, f"{attempt.id}.{number} is damaged at line {line}")
+                total += reply.reply.usage if reply.live else Usage()
     return total
 
 
-def read(events: Iterator[Event], number: int) -> Past:
+def read(events: Iterator[Event], number: int, attempt: str) -> Past:
+    """What is to be replayed of a try; UsageError where the trace is not what was written."""
     past = Past(number)
-    for event in events:
+    for line, event in enumerate(events, 1):
+        where = f"{attempt}.{number} is damaged at line {line}"
         match event["kind"]:
             case "reply":
-                reply = codec.load(Reply, event["reply"], where="trace")
-                past.replies.append(Told(event["request"], reply, event["seconds"]))
-            case "exec" | "read":
+                told = _load(_Reply, event, where)
+                past.replies.append(Told(told.request, told.reply, told.seconds))
+            case "exec":
+                _load(_Exec, event, where)
+                past.outputs.append(event)
+            case "read":
+                _load(_Read, event, where)
                 past.outputs.append(event)
             case "submission":
-                past.done = Done(
-                    event["patch"],
-                    Ending(event["ending"]),
-                    codec.load(Usage, event["usage"], where="trace"),
-                    event["facts"],
-                )
+                past.done = _load(Done, event, where)
             case _:
                 pass
     return past
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    request: str
+    reply: Reply
+    seconds: float
+    live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Exec:
+    argv: list[str]
+    exit_code: int | None
+    output: str
+    omitted: int
+    ended: Literal["exit", "deadline", "lost"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Data:
+    path: str
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    path: str
+    error: Literal[
+        "FileNotFoundError",
+        "IsADirectoryError",
+        "PermissionError",
+        "NotADirectoryError",
+        "ValueError",
+    ]
+
+
+_Read: Any = _Data | _Refusal
+
+
+def _load(kind: type[T], event: Event, where: str) -> T:
+    """What a replay relies on in one event, checked before it is relied on."""
+    return codec.load(kind, event, where=f"trace {where}, restore it or cut the file there")
 
 
 def text_of(data: bytes) -> str:

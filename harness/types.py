@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any, ClassVar, Literal, NewType, TypeAlias
 
@@ -38,10 +38,17 @@ class Environment(Value):
     memory_mb: int = 4096
     pids: int = 1024
     variables: Mapping[str, str] = field(default_factory=dict)
+    base: str = ""
+    """The agent's view: no object newer than this commit is in the repository. Empty: untouched."""
 
     @property
     def name(self) -> str:
         return self.image or self.recipe
+
+    @property
+    def untouched(self) -> Environment:
+        """The grader's view: the same, with the repository as it came."""
+        return replace(self, base="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +133,10 @@ class Attempt(Value):
     def id(self) -> str:
         """A name that is safe as a file's and unique among attempts."""
         plain = re.sub(r"[^A-Za-z0-9._-]+", "_", self.task)
-        if plain != self.task or len(plain) > 120 or plain.startswith("."):
-            mark = hashlib.sha256(self.task.encode(errors="surrogatepass")).hexdigest()[:10]
-            plain = f"{plain.lstrip('.')[:100]}-{mark}"
+        if plain != self.task or len(plain) > 120 or plain.startswith((".", "-")):
+            mark = hashlib.sha256(self.task.encode(errors="surrogatepass")).hexdigest()[:20]
+            # No plain name has a plus, so none can be spelt like one that was changed.
+            plain = f"{plain.lstrip('.-')[:100]}+{mark}"
         return f"{plain}~{self.condition}~{self.repeat}"
 
 

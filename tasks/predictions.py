@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,8 +85,9 @@ def _document(path: Path, text: str) -> Iterator[Prediction]:
         for key, value in raw.items():
             entry = value if isinstance(value, Mapping) else {"model_patch": value}
             if entry.get("instance_id", key) != key:
-                raise UsageError(f"{path}: under {key!r} stands {entry['instance_id']!r}")
-            yield _prediction({**entry, "instance_id": key}, f"{path}: {key}")
+                stands = _shown(entry["instance_id"])
+                raise UsageError(f"{path}: under {_shown(key)} stands {stands}")
+            yield _prediction({**entry, "instance_id": key}, f"{path}: {_shown(key)}")
     elif isinstance(raw, list):
         for number, entry in enumerate(raw, 1):
             yield _prediction(entry, f"{path}: entry {number}")
@@ -97,9 +99,8 @@ def _parse(text: str, where: str) -> Any:
     def once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
         made = dict(pairs)
         if len(made) != len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
-            raise UsageError(f"{where}: {twice!r} stands there twice")
+            counts = Counter(name for name, _ in pairs)
+            raise UsageError(f"{where}: {_shown(counts.most_common(1)[0][0])} stands there twice")
         return made
 
     try:
@@ -109,6 +110,8 @@ def _parse(text: str, where: str) -> Any:
         ended = error.msg.startswith("Unterminated") or error.pos >= len(text.rstrip()) - 1
         cut = " (cut short?)" if ended else ""
         raise UsageError(f"{place}: not JSON{cut}: {error.msg}") from None
+    except ValueError as error:
+        raise UsageError(f"{where}: not JSON that can be read: {error}") from None
     except RecursionError:
         raise UsageError(f"{where}: nested too deeply to be predictions") from None
 
@@ -125,8 +128,24 @@ def _prediction(raw: Any, where: str) -> Prediction:
     patch = raw[key]
     if patch is not None and not isinstance(patch, str):
         raise UsageError(f"{where}: {key} is {type(patch).__name__}, not text or null")
-    model, prefix = raw.get("model_name_or_path"), raw.get("prefix")
-    return Prediction(name, _encode(patch or ""), str(model or ""), str(prefix or ""))
+    return Prediction(
+        name,
+        _encode(patch or ""),
+        _label(raw, "model_name_or_path", where),
+        _label(raw, "prefix", where),
+    )
+
+
+def _label(raw: Mapping[str, Any], key: str, where: str) -> str:
+    label = raw.get(key) or ""
+    if not isinstance(label, str | int | float):
+        raise UsageError(f"{where}: {key} is {type(label).__name__}, not text")
+    return str(label)
+
+
+def _shown(value: Any) -> str:
+    """What a file says, on one line and not all of it."""
+    return ascii(value)[:300] if isinstance(value, str) else f"a {type(value).__name__}"
 
 
 def _encode(text: str) -> bytes:
@@ -148,5 +167,5 @@ def _refuse_duplicates(place: Path, found: Sequence[Prediction]) -> None:
             twice.append(each.instance_id)
         seen.add(key)
     if twice:
-        shown = ", ".join(dict.fromkeys(twice))
-        raise UsageError(f"{place}: more than one prediction for {shown[:300]}; keep one of each")
+        shown = ", ".join(ascii(name)[1:-1] for name in dict.fromkeys(twice))[:300]
+        raise UsageError(f"{place}: more than one prediction for {shown}; keep one of each")

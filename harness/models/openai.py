@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,9 @@ from harness.models.wires import chat
 from harness.types import Ending, Message, Reply, Request, Usage
 
 _HEADERS = {"Content-Type": "application/json", "X-Stainless-Raw-Response": "raw"}
+_NO_KEY = "none"
+_SECRET_CHARS = 16
+_ERROR_CHARS = 100_000
 
 
 class EndpointRefused(UsageError):
@@ -40,6 +44,41 @@ class Prices:
         ) / 1e6
 
 
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where the model is, and by whose key."""
+
+    base_url: str
+    api_key: str
+
+    def client(self, timeout: float, *, retries: int = 0) -> openai.AsyncOpenAI:
+        """UsageError for a key that no header can carry; it is not shown."""
+        if not re.fullmatch(r"[!-~]*", self.api_key):
+            raise UsageError(
+                f"the key for {self.base_url} holds a blank, a line end or a character outside "
+                "ASCII, which no header can carry; set it again without"
+            )
+        return openai.AsyncOpenAI(
+            base_url=self.base_url,
+            api_key=self.api_key or _NO_KEY,
+            max_retries=retries,
+            timeout=timeout,
+        )
+
+
+def unkeyed(text: str, key: str, *, least: int = 4) -> str:
+    """What an endpoint said, without the key: there are servers that quote our headers back.
+
+    Keys shorter than `least` are no secrets.
+    """
+    if key == _NO_KEY or len(key) < least:
+        return text
+    escaped = json.dumps(key)[1:-1]
+    for spelling in (key, escaped, escaped.replace("/", "\\/")):
+        text = text.replace(spelling, "[key]")
+    return text
+
+
 class Chat:
     """One call of Chat Completions: no retries, no budget, no trace; those are layers above."""
 
@@ -56,25 +95,33 @@ class Chat:
             )
         except openai.APIStatusError as error:
             headers = {k.lower(): v for k, v in error.response.headers.items()}
-            text = error.response.text or str(error.body or "")
+            text = self._unkeyed(error.response.text or str(error.body or ""))[:_ERROR_CHARS]
             return self._meet(sort(error.status_code, headers, text))
         except openai.APIConnectionError as error:
             cause = error.__cause__ or error
             where = self.client.base_url
-            raise Transient(f"{where}: {type(cause).__name__}: {cause}") from error
+            said = self._unkeyed(f"{type(cause).__name__}: {cause}")
+            raise Transient(f"{where}: {words(said)}") from error
         return self._read(answer)
 
     def _read(self, answer: Any) -> Reply:
         headers = {k.lower(): v for k, v in answer.headers.items()}
+        content = answer.http_response.content
         try:
-            payload = json.loads(answer.http_response.content)
+            # Short keys may be words that an honest reply has a use for.
+            payload = json.loads(self._unkeyed(content.decode("utf-8-sig"), least=_SECRET_CHARS))
             if trouble := inside(payload, headers):
                 return self._meet(trouble)
             reply = chat.decode(payload)
-        except ValueError as error:  # half a JSON, an HTML page: something between us is unwell
-            shown = words(answer.http_response.content[:400].decode(errors="replace"))
-            raise Transient(f"unreadable answer ({error}): {shown}") from None
+        except (ValueError, RecursionError) as error:
+            # Half a JSON, an HTML page: something between us is unwell.
+            shown = words(self._unkeyed(content.decode(errors="replace"))[:_ERROR_CHARS])
+            why = self._unkeyed(str(error))
+            raise Transient(f"unreadable answer ({why}): {shown}") from None
         return self._priced(reply)
+
+    def _unkeyed(self, text: str, *, least: int = 4) -> str:
+        return unkeyed(text, self.client.api_key, least=least)
 
     def _priced(self, reply: Reply) -> Reply:
         if self.prices is None or not reply.usage.tokens:
@@ -92,25 +139,18 @@ class Chat:
         return Reply(reply.message, priced, reply.finish, reply.served)
 
     def _meet(self, trouble: Trouble) -> Reply:
+        said = self._unkeyed(trouble.message)
         match trouble.kind:
             case "transient":
-                raise Transient(trouble.message, trouble.retry_after)
+                raise Transient(said, trouble.retry_after)
             case "overflow":
                 raise LimitReached(Ending.CONTEXT)
             case "refused":
-                raise EndpointRefused(f"{self.client.base_url} refuses: {trouble.message}")
+                raise EndpointRefused(f"{self.client.base_url} refuses: {said}")
             case "refusal":
-                return Reply(Message("assistant", trouble.message), Usage(1, usd=None), "refusal")
+                return Reply(Message("assistant", said), Usage(1, usd=None), "refusal")
             case "broken":
-                raise Fault("model", trouble.message)
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where the model is, and by whose key."""
-
-    base_url: str
-    api_key: str
+                raise Fault("model", said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,13 +198,7 @@ class Connection:
 
 def connect(model: str, endpoint: Endpoint, knobs: Knobs) -> Connection:
     """The model `model` at `endpoint`."""
-    client = openai.AsyncOpenAI(
-        base_url=endpoint.base_url,
-        api_key=endpoint.api_key or "none",
-        max_retries=0,
-        timeout=knobs.timeout,
-    )
-    wire = Chat(client, {"model": model, **knobs.settings()})
+    wire = Chat(endpoint.client(knobs.timeout), {"model": model, **knobs.settings()})
     wire.prices = knobs.prices()
     return Connection(wire, Retrying(wire, attempts=knobs.attempts, first=knobs.first_pause))
 
@@ -174,20 +208,18 @@ async def preflight(endpoint: Endpoint) -> None:
 
     An endpoint that has no such list may still be a good one; only a plain no stops us.
     """
-    client = openai.AsyncOpenAI(
-        base_url=endpoint.base_url, api_key=endpoint.api_key or "none", max_retries=1, timeout=30
-    )
+    client = endpoint.client(30, retries=1)
     try:
         await client.get("/models", cast_to=object)
     except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
-        said = words(error.response.text)
+        said = words(unkeyed(error.response.text, endpoint.api_key))
         raise EndpointRefused(f"{endpoint.base_url} refuses the key: {said}") from error
     except openai.APIStatusError:
         return
     except openai.APIConnectionError as error:
         cause = error.__cause__ or error
         raise UsageError(
-            f"no endpoint answers at {endpoint.base_url} ({cause}); "
+            f"no endpoint answers at {endpoint.base_url} ({words(str(cause))}); "
             "set OPENAI_BASE_URL or give --base-url"
         ) from error
     finally:

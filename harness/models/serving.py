@@ -25,9 +25,9 @@ class _nothing:
 
 
 @asynccontextmanager
-async def served(app: Any) -> AsyncIterator[str]:
-    """Serve `app` on a free port of 127.0.0.1; yield its URL, without a trailing slash."""
-    listener = socket.create_server(("127.0.0.1", 0))
+async def served(app: Any, port: int = 0) -> AsyncIterator[str]:
+    """Serve `app` on 127.0.0.1, on a free port or this one; yield its URL, with no final slash."""
+    listener = socket.create_server(("127.0.0.1", port))
     config = uvicorn.Config(app, log_level="warning", lifespan="off", access_log=False)
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))

@@ -69,15 +69,15 @@ def inside(payload: Any, headers: Mapping[str, str]) -> Trouble | None:
     if not error:
         return None
     code = error.get("code") if isinstance(error, Mapping) else None
-    status = int(str(code)) if str(code).isdigit() else 500
+    status = int(str(code)) if re.fullmatch("[1-5][0-9]{2}", str(code)) else 500
     return sort(status, headers, json.dumps(payload))
 
 
 def words(body: str) -> str:
-    """The human part of an error body, on one line."""
+    """The human part of an error body, on one line, with nothing that a terminal would obey."""
     try:
         payload = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         payload = None
     if isinstance(payload, list) and payload:
         payload = payload[0]
@@ -85,8 +85,9 @@ def words(body: str) -> str:
     if isinstance(payload, Mapping):
         error = payload.get("error", payload)
         inner = error.get("message") or error.get("detail") if isinstance(error, Mapping) else error
-        text = str(inner or body)
-    return " ".join(text.split())[:400] or "(empty body)"
+        text = inner if isinstance(inner, str) and inner else body
+    line = " ".join(text.split())[:400]
+    return "".join(c if c.isprintable() else "\ufffd" for c in line) or "(empty body)"
 
 
 def pause(headers: Mapping[str, str]) -> float | None:

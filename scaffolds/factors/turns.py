@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Protocol, TypeAlias
@@ -80,12 +80,12 @@ def check(call: ToolCall, tools: Sequence[Tool]) -> Call:
     tool = next((t for t in tools if t.name == call.name), None)
     if tool is None:
         known = ", ".join(t.name for t in tools)
-        raise Malformed(f"There is no tool {call.name!r}. The tools are: {known}.")
+        raise Malformed(f"There is no tool {_quoted(call.name)}. The tools are: {known}.")
     schema = _schema(tool)
     given = {key: value for key, value in _object(call).items() if value is not None}
     if missing := [key for key in schema["required"] if key not in given]:
         stray = [key for key in given if key not in schema["properties"]]
-        also = f" It does not know {', '.join(stray)}." if stray else ""
+        also = f" It does not know {_brief(', '.join(stray))}." if stray else ""
         raise Malformed(f"{tool.name} needs the argument {', '.join(missing)}.{also}")
     arguments = {key: given[key] for key in schema["properties"] if key in given}
     for key, value in arguments.items():
@@ -130,11 +130,11 @@ def _harmless_call(call: ToolCall) -> ToolCall:
 def _object(call: ToolCall) -> Mapping[str, Any]:
     # No arguments at all is how several servers spell a call of a tool that takes none.
     try:
-        value = json.loads(call.arguments) if call.arguments.strip() else None
+        written = call.arguments
+        value = json.loads(written, parse_constant=_no_number) if written.strip() else None
     except (ValueError, RecursionError) as error:
-        shown = call.arguments[:QUOTED_CHARS].encode(errors="replace").decode()
-        trouble = f"The arguments of {call.name} are not valid JSON ({error}): {shown}"
-        raise Malformed(trouble) from None
+        trouble = f"The arguments of {call.name} are not valid JSON ({error})"
+        raise Malformed(f"{trouble}: {_brief(call.arguments)}") from None
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -145,11 +145,29 @@ def _object(call: ToolCall) -> Mapping[str, Any]:
 def _check_value(what: str, value: object, schema: Mapping[str, Any]) -> None:
     kind, noun = _TYPES[schema["type"]]
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise Malformed(f"{what} must be {noun}, not {json.dumps(value)[:QUOTED_CHARS]}.")
+        raise Malformed(f"{what} must be {noun}, not {_quoted(value, json.dumps)}.")
     if "enum" in schema and value not in schema["enum"]:
-        raise Malformed(f"{what} must be one of {', '.join(schema['enum'])}, not {value!r}.")
+        known = ", ".join(schema["enum"])
+        raise Malformed(f"{what} must be one of {known}, not {_quoted(value)}.")
     if isinstance(value, str) and ("\0" in value or not _encodes(value)):
         raise Malformed(f"{what} holds a NUL character or half a surrogate pair.")
+
+
+def _no_number(name: str) -> Any:
+    """NaN and the infinities, which Python reads and other servers refuse."""
+    raise ValueError(f"{name} is no JSON")
+
+
+def _brief(text: str) -> str:
+    """A model's own words as they can be sent back to it, and not all of them."""
+    return text[:QUOTED_CHARS].encode(errors="replace").decode().replace("\0", "?")
+
+
+def _quoted(value: object, spell: Callable[[object], str] = repr) -> str:
+    try:
+        return spell(value)[:QUOTED_CHARS]
+    except (RecursionError, ValueError):
+        return f"a {type(value).__name__} nested too deeply or too large to be shown"
 
 
 def _encodes(text: str) -> bool:

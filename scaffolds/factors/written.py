@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,12 +25,6 @@ def _spoken(reply: Reply) -> str:
 class Fenced:
     """One fenced block of bash. It can carry no other tool."""
 
-    # As in Markdown, a fence is closed by one at least as long, so that a block can hold fences.
-    _BLOCK = re.compile(
-        r"^(?P<fence>`{3,})(?:bash|sh|shell)[ \t\r]*\n(?P<body>.*?)^(?P=fence)`*[ \t\r]*$",
-        re.DOTALL | re.MULTILINE,
-    )
-
     def instructions(self, tools: Sequence[Tool]) -> str:
         return f"{prompt('calls-fenced')}\n\n{tools[0].description}"
 
@@ -40,7 +35,7 @@ class Fenced:
         said = plain(reply.message)
         if reply.finish == "length":
             return complain(said, CUT)
-        blocks = [found["body"] for found in self._BLOCK.finditer(_spoken(reply))]
+        blocks = _blocks(_spoken(reply))
         if len(blocks) != 1:
             count = len(blocks) or "none"
             return complain(said, f"{prompt('slip-fenced')} Your reply held {count}.")
@@ -52,6 +47,36 @@ class Fenced:
 
     def answer(self, outputs: Sequence[tuple[Call, str]]) -> tuple[Message, ...]:
         return (Message("user", "\n".join(output for _, output in outputs)),)
+
+
+_OPENING = re.compile(r"(`{3,})(?:bash|sh|shell)[ \t\r]*")
+_CLOSING = re.compile(r"(`{3,})[ \t\r]*")
+
+
+def _blocks(text: str) -> list[str]:
+    """What stands between fences, in time that grows with the text and no faster.
+
+    As in Markdown, a fence is closed by one at least as long, so that a block can hold fences.
+    """
+    lines = text.split("\n")
+    found = ((at, _CLOSING.fullmatch(line)) for at, line in enumerate(lines))
+    closers = [(at, len(match[1])) for at, match in found if match]
+    blocks: list[str] = []
+    done, place, unclosed = 0, 0, len(text) + 1
+    for at, line in enumerate(lines):
+        opened = _OPENING.fullmatch(line)
+        if at < done or not opened or len(opened[1]) >= unclosed:
+            continue
+        fence = len(opened[1])
+        place = bisect(closers, (at, 0), place)
+        later = (closers[n] for n in range(place, len(closers)))
+        end = next((end for end, length in later if length >= fence), None)
+        if end is None:
+            unclosed = fence  # nor will any later one be that is as long
+        else:
+            blocks.append("".join(f"{each}\n" for each in lines[at + 1 : end]))
+            done = end + 1
+    return blocks
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from scaffolds.tools.edits import Edit, Refused
 MOST_BYTES = 1 << 20
 LISTING_SECONDS = 30.0
 MOST_PATH, MOST_NAME = 4000, 255
+MOST_SHOWN = 300
 REMEMBERED = 20
 """How many changes of one file can be undone."""
 
@@ -101,7 +102,7 @@ class Editor:
             path = self._path(arguments["path"])
             return self._cut.cut(await commands[arguments["command"]](path, arguments))
         except Refused as error:
-            return f"[{arguments['command']} {arguments['path']}: {error}]"
+            return f"[{arguments['command']} {arguments['path'][:MOST_SHOWN]}: {error}]"
 
     def _path(self, written: str) -> str:
         """One spelling for each file; a name that no file can have is refused here."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 BOM = "\ufeff"
 AROUND_LINES = 4
@@ -52,7 +53,7 @@ def replace_once(text: str, old: str, new: str) -> Edit:
     crlf = _ends_crlf(text)
     spellings = (_crlf(old), old) if crlf else (old, _crlf(old))
     for spelling in spellings:
-        places = list(_occurrences(text, spelling))
+        places = list(islice(_occurrences(text, spelling), LISTED + 1))
         if places:
             break
     else:
@@ -60,7 +61,8 @@ def replace_once(text: str, old: str, new: str) -> Edit:
     if len(places) > 1:
         where = ", ".join(str(text.count("\n", 0, place) + 1) for place in places[:LISTED])
         more = " ..." if len(places) > LISTED else ""
-        often = f"old occurs {len(places)} times, at lines {where}{more}"
+        count = len(places) if len(places) <= LISTED else f"more than {LISTED}"
+        often = f"old occurs {count} times, at lines {where}{more}"
         raise Refused(f"{often}; give more of what is around the one that is meant")
     put = _crlf(new) if crlf else new
     start = places[0]
@@ -136,9 +138,10 @@ def _occurrences(text: str, part: str) -> Iterator[int]:
 
 def _near(text: str, old: str) -> str:
     """Where `old` would be found if it were not for white space at the ends of its lines."""
-    wanted = [line.strip() for line in old.strip().split("\n")]
-    there = [line.strip() for line in text.split("\n")]
-    for place in range(len(there) - len(wanted) + 1):
-        if there[place : place + len(wanted)] == wanted:
-            return f"; line {place + 1} differs from it in indentation or white space only"
-    return ""
+    wanted = "".join(f"\n{line.strip()}" for line in old.strip().split("\n"))
+    there = "".join(f"\n{line.strip()}" for line in text.split("\n"))
+    place = f"{there}\n".find(f"{wanted}\n")
+    if place < 0:
+        return ""
+    number = there.count("\n", 0, place) + 1
+    return f"; line {number} differs from it in indentation or white space only"

@@ -60,7 +60,8 @@ class SwebenchPro:
                 name = row.row_id(raw)
                 task = self._task(name, raw, official, origin)
             except row.Unfit as why:
-                self._left_out[name] = str(why)
+                known = name in tasks or name in self._left_out
+                self._left_out[f"row {number}" if known else name] = str(why)
                 continue
             if tasks.setdefault(name, task) is not task:
                 self._left_out[f"row {number}"] = f"it repeats {name}; the first one stands"
@@ -100,6 +101,7 @@ class SwebenchPro:
             workdir="/app",
             memory_mb=8192,
             pids=4096,
+            base=raw["base_commit"],
         )
         oracle = {
             "patch": raw.get("patch") or "",
@@ -113,7 +115,7 @@ class SwebenchPro:
             "ignore": _IGNORE,
             **scripts,
         }
-        facets = {"repo": raw["repo"], "language": str(raw.get("repo_language") or "unknown")}
+        facets = {"repo": raw["repo"], "language": row.language(raw)}
         brief = Brief(TaskId(name), row.statement(raw), environment)
         return Task(brief, oracle, "swebench-pro", origin, facets)
 
@@ -181,7 +183,7 @@ def read_rows(path: Path, data: bytes) -> list[dict[str, Any]]:
                 return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
             case _:
                 pass
-    except (ValueError, TypeError, csv.Error) as error:
+    except (ValueError, TypeError, RecursionError, csv.Error) as error:
         raise UsageError(f"{path}: not a table of rows: {error}") from error
     raise UsageError(f"{path}: unknown kind of file; give .jsonl, .json, .csv or .parquet")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ LONGEST_TEXT = 8 << 20
 
 _ID = re.compile(r"(?!\.)[A-Za-z0-9_.-]{1,200}")
 _REPO = re.compile(r"(?!\.)[A-Za-z0-9_.-]+/(?!\.)[A-Za-z0-9_.-]+")
+_WORD = re.compile(r"[!-~][ -~]{0,39}")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
@@ -42,8 +44,8 @@ def check(raw: Mapping[str, Any]) -> None:
     for name in EXPECTED:
         if raw.get(name) and not isinstance(raw[name], str):
             raise Unfit(f"{name} is {type(raw[name]).__name__}, not text")
-        if "\0" in (raw.get(name) or ""):
-            raise Unfit(f"{name} has a NUL in it")
+        if trouble := _unsound(raw.get(name) or ""):
+            raise Unfit(f"{name} has {trouble} in it")
     if not _REPO.fullmatch(raw["repo"]):
         raise Unfit(f"its repo {raw['repo'][:80]!a} is not owner/name")
     if not _COMMIT.fullmatch(raw["base_commit"]):
@@ -73,9 +75,18 @@ def names(raw: Mapping[str, Any], column: str) -> list[str]:
         raise Unfit(f"{column} is not a list of names")
     if len(value) > LONGEST_LIST:
         raise Unfit(f"{column} has {len(value)} entries, over the limit of {LONGEST_LIST}")
-    if any("\0" in each for each in value):
-        raise Unfit(f"{column} has a NUL in it")
+    if trouble := next(filter(None, map(_unsound, value)), ""):
+        raise Unfit(f"{column} has {trouble} in it")
     return list(value)
+
+
+def _unsound(value: str, errors: str = "surrogateescape") -> str:
+    """What keeps a text from becoming bytes, or an argument of a program; mostly nothing."""
+    try:
+        value.encode(errors=errors)
+    except UnicodeEncodeError:
+        return "half a surrogate pair"
+    return "a NUL" if "\0" in value else ""
 
 
 def _literal(value: str, column: str) -> Any:
@@ -88,17 +99,28 @@ def _literal(value: str, column: str) -> Any:
     except (ValueError, RecursionError):
         pass
     try:
-        return ast.literal_eval(value)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of escapes that Python does not know
+            return ast.literal_eval(value)
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
         raise Unfit(f"{column} is neither JSON nor the repr of a list") from None
 
 
 def statement(raw: Mapping[str, Any]) -> str:
     """The prompt as the official helper puts it together."""
-    return (
+    whole = (
         f"{text(raw['problem_statement'])}\n\nRequirements:\n{text(raw.get('requirements'))}"
         f"\n\nNew interfaces introduced:\n{text(raw.get('interface'))}"
     )
+    if trouble := _unsound(whole, errors="strict"):
+        raise Unfit(f"its statement has {trouble} in it")
+    return whole
+
+
+def language(raw: Mapping[str, Any]) -> str:
+    """What to group by: a word, or `unknown`."""
+    named = raw.get("repo_language")
+    return named if isinstance(named, str) and _WORD.fullmatch(named) else "unknown"
 
 
 # The one element-web image that was published under the repository's whole name.

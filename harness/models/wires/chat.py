@@ -7,6 +7,7 @@ conversation costs a copy and not a walk.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -22,6 +23,10 @@ _FINISH: Mapping[str, Finish] = {
     "refusal": "refusal",
 }
 _REASONING = ("reasoning_content", "reasoning")
+_HALF = re.compile("[\ud800-\udfff]")
+_SENSELESS = 1 << 53
+"""So many tokens no call has; what is to be added up and priced must stay a number."""
+_SHOWN_CHARS = 300
 
 
 class NotAReply(ValueError):
@@ -82,13 +87,13 @@ def decode(payload: Any) -> Reply:
             reasoning_field="reasoning" if raw.get("reasoning") else "reasoning_content",
         )
         reason = str(choice.get("finish_reason") or "stop")
+        finish = "refusal" if raw.get("refusal") else _FINISH.get(reason, "stop")
+        return Reply(message, usage(payload.get("usage")), finish, _served(payload))
+    except RecursionError:
+        raise NotAReply("not a chat completion: nested too deeply") from None
     except (KeyError, IndexError, TypeError, AttributeError) as error:
-        shown = json.dumps(payload)[:300]
-        raise NotAReply(
-            f"not a chat completion ({type(error).__name__}: {error}): {shown}"
-        ) from None
-    finish = "refusal" if raw.get("refusal") else _FINISH.get(reason, "stop")
-    return Reply(message, usage(payload.get("usage")), finish, _served(payload))
+        why = f"{type(error).__name__}: {str(error)[:_SHOWN_CHARS]!a}"
+        raise NotAReply(f"not a chat completion ({why}): {_shown(payload)}") from None
 
 
 def usage(raw: Any) -> Usage:
@@ -96,35 +101,56 @@ def usage(raw: Any) -> Usage:
     if not isinstance(raw, Mapping):
         return Usage(calls=1, usd=None)
     prompt, output = _int(raw, "prompt_tokens"), _int(raw, "completion_tokens")
-    details = raw.get("prompt_tokens_details") or {}
+    details = raw.get("prompt_tokens_details")
     read = min(prompt, _int(details, "cached_tokens"))
     written = min(prompt - read, _int(details, "cache_write_tokens"))
-    thought = _int(raw.get("completion_tokens_details") or {}, "reasoning_tokens")
+    thought = _int(raw.get("completion_tokens_details"), "reasoning_tokens")
     return Usage(1, prompt - read - written, read, written, output, min(thought, output), None)
 
 
-def _int(raw: Mapping[str, Any], key: str) -> int:
-    value = raw.get(key)
-    return value if isinstance(value, int) and value > 0 else 0
+def _int(raw: Any, key: str) -> int:
+    """A count, or 0 where there is none that makes sense."""
+    value = raw.get(key) if isinstance(raw, Mapping) else None
+    if not isinstance(value, int) or isinstance(value, bool):
+        return 0
+    return value if 0 < value < _SENSELESS else 0
 
 
 def _text(content: Any) -> str:
     if isinstance(content, list):  # some servers answer in parts
-        return "".join(str(p.get("text", "")) for p in content if isinstance(p, Mapping))
-    return "" if content is None else str(content)
+        parts = (p.get("text") for p in content if isinstance(p, Mapping))
+        return "".join(_whole(part) for part in parts if part is not None)
+    return "" if content is None else _whole(content)
+
+
+def _whole(value: Any) -> str:
+    """A value as text that any server takes back: half a surrogate pair is no character."""
+    return _HALF.sub("\ufffd", str(value))
+
+
+def _shown(payload: Any) -> str:
+    try:
+        return json.dumps(payload)[:_SHOWN_CHARS]
+    except RecursionError:
+        return "nested too deeply to be shown"
 
 
 def _first(raw: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:
-    return next((str(raw[key]) for key in keys if raw.get(key)), None)
+    return next((_whole(raw[key]) for key in keys if raw.get(key)), None)
 
 
 def _call(raw: Mapping[str, Any], at: int) -> ToolCall:
     function = raw["function"]
     arguments = function.get("arguments")
     text = arguments if isinstance(arguments, str) else json.dumps(arguments or {})
-    return ToolCall(str(raw.get("id") or f"call_{at}"), str(function.get("name") or ""), text)
+    name = _whole(function.get("name") or "")
+    return ToolCall(_whole(raw.get("id") or f"call_{at}"), name, _whole(text))
 
 
 def _served(payload: Mapping[str, Any]) -> dict[str, str]:
     wanted = {"model": "model", "system_fingerprint": "fingerprint", "provider": "provider"}
-    return {ours: str(payload[theirs]) for theirs, ours in wanted.items() if payload.get(theirs)}
+    return {
+        ours: _whole(payload[theirs])[:_SHOWN_CHARS]
+        for theirs, ours in wanted.items()
+        if payload.get(theirs)
+    }
