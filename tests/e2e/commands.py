@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import queue
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -31,3 +36,57 @@ def harness(
         text=True,
         check=False,
     )
+
+
+class Running:
+    """A command under way, whose words on standard error can be waited for."""
+
+    def __init__(
+        self, argv: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None
+    ) -> None:
+        self.process = subprocess.Popen(
+            argv,
+            cwd=cwd,
+            env=environment(**(env or {})),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self._said: queue.Queue[str | None] = queue.Queue()
+        self.heard: list[str] = []
+        self._reader = threading.Thread(target=self._listen)
+        self._reader.start()
+
+    def __enter__(self) -> Running:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self._reader.join()
+
+    def until(self, words: str, seconds: float = 120.0) -> None:
+        """Return once a line has these words; fail, with all that was said, if none ever has."""
+        give_up = time.monotonic() + seconds
+        while True:
+            try:
+                line = self._said.get(timeout=max(0.0, give_up - time.monotonic()))
+            except queue.Empty:
+                line = None
+            assert line is not None, f"it never said {words!r}, but: {''.join(self.heard)}"
+            self.heard.append(line)
+            if words in line:
+                return
+
+    def ended(self, seconds: float = 120.0) -> int:
+        """Its exit code, once it has ended by itself."""
+        return self.process.wait(seconds)
+
+    def _listen(self) -> None:
+        assert self.process.stderr
+        with self.process.stderr as said:
+            for line in said:
+                self._said.put(line)
+        self._said.put(None)

@@ -6,17 +6,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import random
 import signal
 import subprocess
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -24,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from harness.models.serving import served
 from tasks.demo.endpoint import app, recordings
 from tests.e2e.commands import command, environment, harness
+from tests.e2e.evidence import paid_replies, verdicts
 
 pytestmark = pytest.mark.bubblewrap
 KILLS = int(os.environ.get("HARNESS_KILLS", "5"))
@@ -96,24 +94,6 @@ def started(url: str, into: Path, cwd: Path) -> subprocess.Popen[bytes]:
         stderr=nowhere,
         start_new_session=True,
     )
-
-
-def verdicts(run: Path) -> dict[tuple[Any, ...], bool]:
-    lines = [json.loads(line) for line in (run / "ledger.jsonl").read_bytes().splitlines()]
-    keys = [tuple(line["attempt"].values()) for line in lines]
-    assert len(keys) == len(set(keys)), "every attempt is settled once"
-    return {key: line["verdict"]["resolved"] for key, line in zip(keys, lines, strict=True)}
-
-
-def paid_replies(run: Path) -> Counter[tuple[str, int]]:
-    """How often each reply of each attempt was asked for live and written down."""
-    paid: Counter[tuple[str, int]] = Counter()
-    for trace in sorted((run / "traces").iterdir()):
-        for line in trace.read_bytes().split(b"\n")[:-1]:
-            event = json.loads(line)
-            if event["kind"] == "reply" and event["live"]:
-                paid[trace.name.rsplit(".", 2)[0], event["n"]] += 1
-    return paid
 
 
 def test_a_run_killed_at_random_moments_ends_as_though_it_had_not(tmp_path: Path) -> None:
