@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,12 @@ from harness.types import ExecResult
 FILE_SECONDS = 120.0
 _PIECE_BYTES = 256 << 10
 _MISSING, _FOLDER, _UNREADABLE = 201, 202, 203
+_LAST_LOOK_SECONDS = 5.0
+_OOM_KILLS = b"""for file in memory/memory.oom_control memory.events; do
+[ -r /sys/fs/cgroup/$file ] && while read -r key count; do
+[ "$key" = oom_kill ] && printf '%s\\n' "$count"
+done </sys/fs/cgroup/$file
+done"""
 _TRUST = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
 """For git, where the repository belongs to somebody else than who works on it."""
 
@@ -29,6 +36,8 @@ class Door:
     """Kill every process but the box itself."""
     workdir: str
     facts: Mapping[str, Any] = field(default_factory=dict)
+    oom_kills: Callable[[], int] | None = None
+    """How many of its processes the kernel has killed for want of memory; None: ask inside."""
 
 
 class Box:
@@ -40,6 +49,7 @@ class Box:
 
     def __init__(self, door: Door) -> None:
         self._workdir = door.workdir
+        self._oom_kills = door.oom_kills
         self._facts = dict(door.facts)
         self._warden = Warden(door.connect, door.workdir, door.purge)
         self._commands = Channel(self._warden)
@@ -103,6 +113,21 @@ class Box:
             if not done.ok:
                 raise OSError(f"cannot write {path!r} in the box: {_why(done)}")
             body = b""
+
+    async def last_look(self) -> None:
+        """Before the box goes: let its facts say why commands in it died. One that is gone cannot.
+
+        A command that outgrew the memory of its box is the agent's own doing, and no fault; but
+        whoever reads of an exit code 137 will want to know.
+        """
+        with suppress(Fault):
+            kills = self._oom_kills() if self._oom_kills else await self._counted_inside()
+            if kills:
+                self._facts["oom_kills"] = kills
+
+    async def _counted_inside(self) -> int:
+        done = await self._files.run(_OOM_KILLS, kill_after=_LAST_LOOK_SECONDS)
+        return sum(int(word) for word in done.text.split() if word.isdecimal())
 
     def close(self) -> None:
         self._warden.close()

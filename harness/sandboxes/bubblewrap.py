@@ -59,8 +59,10 @@ class Bubblewrap:
                     limits=bounds.rlimits,
                 )
             facts = self._facts(environment, layer, bounds, way)
-            box = Box(Door(kept.connect, kept.purge, environment.workdir, facts))
+            door = Door(kept.connect, kept.purge, environment.workdir, facts, bounds.oom_kills)
+            box = Box(door)
             yield box
+            await box.last_look()
         finally:
             if box is not None:
                 box.close()
@@ -89,6 +91,7 @@ class Bubblewrap:
             "network": environment.network,
             "limits": bounds.kind,
             "root": way,
+            **({"certificate": layer.certificate} if layer.certificate else {}),
         }
 
 

@@ -42,6 +42,13 @@ class Bounds:
             return []
         return ["/bin/sh", "-c", _JOIN, "harness", *map(str, self.folders), "--"]
 
+    def oom_kills(self) -> int:
+        """How many processes within these bounds were killed for want of memory; 0 if unknown."""
+        names = ("memory.oom_control", "memory.events")
+        said = "".join(_read(folder / name) for folder in self.folders for name in names)
+        counts = [line.split() for line in said.splitlines()]
+        return sum(int(count[1]) for count in counts if count[0] == "oom_kill")
+
     def remove(self) -> None:
         """The last process may still be on its way out: be patient for a moment."""
         for folder in self.folders:

@@ -72,7 +72,9 @@ class Warden:
         self._shells.clear()
 
     async def _open(self) -> Shell:
-        self._shells = [shell for shell in self._shells if shell.alive]
+        for dead in [shell for shell in self._shells if not shell.alive]:
+            dead.close()  # what led to it is still open
+            self._shells.remove(dead)
         shell = await Shell.open(self._connect, self._workdir)
         self._shells.append(shell)
         return shell

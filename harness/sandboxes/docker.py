@@ -11,7 +11,7 @@ from typing import Any
 
 import docker
 from docker.constants import DEFAULT_UNIX_SOCKET
-from docker.errors import APIError, DockerException
+from docker.errors import APIError, DockerException, ImageNotFound
 from docker.models.containers import Container
 from docker.utils import kwargs_from_env
 
@@ -19,6 +19,7 @@ from harness.api import Sandbox
 from harness.errors import Fault, UsageError, blame
 from harness.sandboxes.box import Box, Door
 from harness.sandboxes.docker_images import Image, Images
+from harness.sandboxes.docker_views import Views
 from harness.sandboxes.docker_wire import open_wire
 from harness.sandboxes.owner import Owner
 from harness.sandboxes.shell import Listener, Wire
@@ -63,40 +64,59 @@ class Docker:
         self._engine: dict[str, Any] = self._client.version()
         self._cpus = int(self._client.info().get("NCPU") or 0)
         self._images = Images(self._client)
+        self._unremoved: set[str] = set()
+        self._views = Views(self._client, lambda free, image: self._opened(free, image, user="0"))
 
     async def probe(self) -> None:
         """Return if the engine answers; UsageError while it does not."""
         await in_thread(ping, self._client)
+        await in_thread(self._tidy)
 
     def close(self) -> None:
         """Hang up on the engine."""
+        self._tidy()
         self._client.close()
 
     async def prepare(self, environment: Environment, /) -> Prepared:
         started = time.monotonic()
-        image = await self._images.ready(environment)
+        image = await self._image(environment)
         return Prepared(image.digest, time.monotonic() - started)
 
     @asynccontextmanager
     async def open(self, environment: Environment, /) -> AsyncIterator[Sandbox]:
+        image = await self._image(environment)
+        async with self._opened(environment, image) as (box, _):
+            yield box
+
+    async def _image(self, environment: Environment) -> Image:
         image = await self._images.ready(environment)
+        return await self._views.ready(image, environment) if environment.base else image
+
+    @asynccontextmanager
+    async def _opened(
+        self, environment: Environment, image: Image, user: str = ""
+    ) -> AsyncIterator[tuple[Sandbox, str]]:
+        """A box and its container's name; its commands are `user`'s, by default the image's."""
         # Named before it is made: a start that was cancelled can still be undone.
         name = f"harness-{uuid.uuid4().hex}"
         box: Box | None = None
         try:
             with blame("sandbox"):
                 container = await unhurried(in_thread(self._start, environment, image, name))
-            box = Box(self._door(container, environment, image))
-            yield box
+            box = Box(self._door(container, environment, image, user))
+            yield box, name
+            await box.last_look()
         finally:
             if box is not None:
                 box.close()
             await unhurried(in_thread(self._remove, name))
 
-    def _door(self, container: Container, environment: Environment, image: Image) -> Door:
+    def _door(
+        self, container: Container, environment: Environment, image: Image, user: str
+    ) -> Door:
         async def connect(listener: Listener, /) -> Wire:
             with blame("sandbox"):
-                hijacked = await in_thread(_exec_shell, self._client, container.id)
+                hijacked = await in_thread(_exec_shell, self._client, container.id, user)
                 return await open_wire(hijacked, listener)
 
         async def purge() -> None:
@@ -115,6 +135,7 @@ class Docker:
             "memory_mb": environment.memory_mb,
             "pids": environment.pids,
             "network": environment.network,
+            **({"certificate": image.certificate} if image.certificate else {}),
         }
 
     def _granted(self, cpus: float) -> float:
@@ -122,12 +143,22 @@ class Docker:
         return min(cpus, float(self._cpus)) if self._cpus else cpus
 
     def _start(self, environment: Environment, image: Image, name: str) -> Container:
-        return self._client.containers.run(
+        try:
+            container = self._create(environment, image, name)
+        except ImageNotFound as error:
+            for known in (self._images, self._views):
+                known.forget(image.id)
+            why = f"image {image.name!r} is gone from the engine; the next try looks for it again"
+            raise Fault("sandbox", why) from error
+        container.start()
+        return container
+
+    def _create(self, environment: Environment, image: Image, name: str) -> Container:
+        return self._client.containers.create(
             image.id,
             ["-c", _KEEPER, "harness", str(self._lifetime)],
             name=name,
             entrypoint="/bin/sh",
-            detach=True,
             stdin_open=True,
             auto_remove=True,
             labels={
@@ -149,7 +180,21 @@ class Docker:
         )
 
     def _remove(self, name: str) -> None:
-        remove_container(self._client, name)
+        self._unremoved.add(name)
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """Remove what is due, now or at the next occasion if the engine does not answer.
+
+        It is no fault of an attempt: what was measured in a box is none the worse for it, and a
+        box that the engine brings back ends by itself within its lifetime.
+        """
+        for name in list(self._unremoved):
+            try:
+                remove_container(self._client, name)
+            except (DockerException, OSError):
+                return
+            self._unremoved.discard(name)
 
 
 def connect() -> docker.DockerClient:
@@ -217,10 +262,10 @@ def _silence(error: Exception) -> str:
     return f"no Docker engine answers ({why}): start one, or use --sandbox bubblewrap"
 
 
-def _exec_shell(client: docker.DockerClient, container: str | None) -> Any:
+def _exec_shell(client: docker.DockerClient, container: str | None, user: str) -> Any:
     """The socket of a new `sh` in a container."""
     try:
-        made = client.api.exec_create(container, ["/bin/sh"], stdin=True)
+        made = client.api.exec_create(container, ["/bin/sh"], stdin=True, user=user)
         return client.api.exec_start(made["Id"], socket=True)
     except APIError as error:
         why = f"the box is gone, or starts no shell: {error.explanation}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import docker
 from docker.errors import APIError, BuildError, ImageNotFound
@@ -23,6 +25,8 @@ class Image:
     id: str
     digest: str
     """The registry's digest if there is one, else the image's own id."""
+    certificate: Mapping[str, Any] | None = None
+    """Of an agent's view: what was looked at, and not found."""
 
 
 class Images:
@@ -41,6 +45,10 @@ class Images:
                     work = self._pulled if environment.image else self._built
                     self._ready[key] = await unhurried(in_thread(work, key))
         return self._ready[key]
+
+    def forget(self, image_id: str) -> None:
+        """Look for an image again, since it is not where it was."""
+        self._ready = {k: image for k, image in self._ready.items() if image.id != image_id}
 
     def _pulled(self, name: str) -> Image:
         try:

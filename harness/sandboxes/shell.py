@@ -98,6 +98,8 @@ class Shell:
         capture = self.begin(
             b"read -r row </proc/$$/stat; printf '%s\\n' \"$row\"\n"
             b"[ -d " + quote(workdir) + b" ] && ! [ -O " + quote(workdir) + b" ] && echo foreign\n"
+            # Where memory runs out, a command goes before the first process of its box.
+            b"printf 500 >/proc/$$/oom_score_adj\n"
             b": >/proc/self/fd/1 && echo reopens"
         )
         done, _ = await asyncio.wait([capture.ended], timeout=OPENING_SECONDS)

@@ -220,6 +220,7 @@ def _environment(folder: Path, settings: Settings) -> Environment:
         cpus=settings.limits.cpus,
         memory_mb=settings.limits.memory_mb,
         pids=settings.limits.pids,
+        base=settings.base_commit,
     )
 
 

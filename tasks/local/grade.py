@@ -42,7 +42,7 @@ class LocalGrader:
         hidden = await asyncio.to_thread(_hidden, oracle)
         network = task.brief.environment.network == "open"
         with blame("sandbox"):
-            async with sandboxes.open(task.brief.environment) as box:
+            async with sandboxes.open(task.brief.environment.untouched) as box:
                 with blame("grader"):
                     return await _Grading(oracle, box, hidden, network).run(patch)
 
@@ -67,9 +67,8 @@ class _Grading:
         await self._expect_base_commit()
         notes: tuple[str, ...] = ()
         if patch.strip():
-            plan = protect.plan(
-                patches.touched(patch), patches.touched(self._gold), self.oracle.protect
-            )
+            touched = await self._touched(patch)
+            plan = protect.plan(touched, patches.touched(self._gold), self.oracle.protect)
             saved = [*plan.restore, *plan.shared]
             await placing.save(self.box, saved, f"{aside}/base")
             applied = await patches.apply(self.box, patch, kill_after=_SETUP_SECONDS)
@@ -80,7 +79,7 @@ class _Grading:
         evidence, logs = await self._test(aside)
         verdict = reach(self.oracle, evidence, empty=not patch.strip())
         verdict = replace(verdict, notes=(*notes, *verdict.notes))
-        planted = self.hidden.planted.names
+        planted = self.hidden.planted.added
         shown = evidence.report.without(planted) if evidence.report else {}
         return Grade(verdict, shown, logs)
 
@@ -98,6 +97,13 @@ class _Grading:
                 f"the box is not at base_commit {self.oracle.base_commit}, it says: "
                 f"{head.text.strip()[-200:]!r}; correct task.toml or the environment",
             )
+
+    async def _touched(self, patch: bytes) -> list[str]:
+        """What a patch touches, as we read it and as git does: no file may fall in between."""
+        said = await patches.apply(self.box, patch, "--numstat", "-z", kill_after=_SETUP_SECONDS)
+        lines = said.message.split("\0") if said.ok else []
+        named = [line.split("\t", 2)[2] for line in lines if line.count("\t") >= 2]
+        return list(dict.fromkeys([*patches.touched(patch), *named]))
 
     async def _protect(self, plan: protect.Plan, base: str) -> tuple[str, ...]:
         await placing.restore(self.box, plan.restore, base)
@@ -146,7 +152,9 @@ class _Grading:
             await self._still_there()
         if not data and ran.ended == "exit" and (fault := self._machine_trouble(ran)):
             raise fault
-        evidence = Evidence(ran, found, trouble, self.hidden.planted.names)
+        evidence = Evidence(
+            ran, found, trouble, self.hidden.planted.names, self.hidden.planted.copies
+        )
         return evidence, {"eval": ran.output, "report": data}
 
     def _machine_trouble(self, ran: ExecResult) -> Fault | None:
@@ -192,7 +200,9 @@ def _hidden(oracle: folder.Oracle) -> _Hidden:
     expected = [*oracle.fail_to_pass, *oracle.pass_to_pass]
     planted = canary.Planted(files)
     if oracle.canary:
-        planted = canary.plant(files, expected, oracle.language, random.SystemRandom())
+        planted = canary.plant(
+            files, expected, oracle.language, random.SystemRandom(), oracle.fail_to_pass
+        )
     return _Hidden(planted, tuple(n for n, path in paths.items() if folder.executable(path)))
 
 

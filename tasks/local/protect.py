@@ -11,6 +11,7 @@ from __future__ import annotations
 import configparser
 import json
 import re
+import sys
 import tomllib
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ _NAMES = (
     *("tox.ini", "noxfile.py", ".coveragerc", "sitecustomize.py", "usercustomize.py"),
     *("*.pth", "*.pyc", ".npmrc", ".yarnrc*", ".mocharc*", ".taprc", ".nycrc*", ".c8rc*"),
     *("jest.config.*", "vitest.config.*", "vitest.workspace.*", "karma.conf.*", "ava.config.*"),
+    *("playwright.config.*", "cypress.config.*", "jasmine.json", "node.config.json", ".rspec"),
+    *("bunfig.toml", "phpunit.xml*"),
 )
 _SHIMS = frozenset(
     (
@@ -33,7 +36,15 @@ _SHIMS = frozenset(
 )
 _FOLDERS = frozenset(("node_modules", "__pycache__", "__tests__", "__mocks__", "__snapshots__"))
 _TOP_FOLDERS = frozenset(("tests", "test", "spec", "specs"))
-_RUNNERS = frozenset(("pytest", "_pytest", "pluggy", "iniconfig", "xdist"))
+_RUNNERS = frozenset(
+    (
+        *("pytest", "_pytest", "py", "pluggy", "iniconfig", "xdist", "packaging", "pygments"),
+        *("exceptiongroup", "tomli", "attr", "attrs", "colorama", "typing_extensions"),
+    )
+)
+"""The runner of Python's tests, and what it imports before any test: a module called so at the top
+of a repository comes before the installed one."""
+_MODULES = (".py", ".pyi", ".so", ".pyd")
 _SHARED = frozenset(("pyproject.toml", "setup.cfg", "package.json"))
 _PACKAGE_KEYS = ("scripts", "jest", "mocha", "ava", "tap", "nyc", "c8", "vitest", "jasmine")
 _PROJECT_TOOLS = ("pytest", "coverage", "tox")
@@ -56,9 +67,14 @@ class Plan:
 def plan(touched: Sequence[str], legitimate: Collection[str], extra: Sequence[str] = ()) -> Plan:
     """Sort the paths of a patch; `legitimate` are those of the reference patch."""
     ours = [path for path in touched if path not in legitimate]
-    runners = _RUNNERS - {_leading(path) for path in legitimate}
+    own = {_leading(path) for path in legitimate}
+    runners, library = _RUNNERS - own, sys.stdlib_module_names - own
     shared = [path for path in ours if PurePosixPath(path).name in _SHARED]
-    restore = [path for path in ours if _steers(path, runners) or _fits(path, extra)]
+    restore = [
+        path
+        for path in ours
+        if _steers(path, runners) or _shadows(path, library) or _fits(path, extra)
+    ]
     return Plan(tuple(restore), tuple(path for path in shared if path not in restore))
 
 
@@ -74,11 +90,20 @@ def _steers(path: str, runners: Collection[str]) -> bool:
     )
 
 
+def _shadows(path: str, library: Collection[str]) -> bool:
+    """Whether a module at the top of the repository takes the place of one of Python's own."""
+    parts = PurePosixPath(path).parts
+    if len(parts) > 2 or not parts[-1].endswith(_MODULES):
+        return False
+    package = len(parts) == 2 and parts[1].partition(".")[0] == "__init__"
+    return (package or len(parts) == 1) and parts[0].partition(".")[0] in library
+
+
 def _leading(path: str) -> str:
     """The top-level module that a path may be imported as."""
     parts = PurePosixPath(path).parts
     inner = parts[1:] if parts[0] in ("src", "lib") and len(parts) > 1 else parts
-    return inner[0].removesuffix(".py")
+    return inner[0].partition(".")[0] if inner[0].endswith(_MODULES) else inner[0]
 
 
 def _fits(text: str, patterns: Iterable[str]) -> bool:

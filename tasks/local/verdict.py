@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from harness.types import ExecResult, Verdict
 from tasks import verdicts
+from tasks.local import echo
 from tasks.local.folder import Oracle
 from tasks.local.junit import Report
 
@@ -20,6 +21,7 @@ class Evidence:
     trouble: str = ""
     """Why there is no report."""
     canaries: tuple[str, ...] = ()
+    copies: Mapping[str, str] = field(default_factory=dict)
 
 
 def reach(oracle: Oracle, evidence: Evidence, *, empty: bool) -> Verdict:
@@ -30,7 +32,7 @@ def reach(oracle: Oracle, evidence: Evidence, *, empty: bool) -> Verdict:
     if evidence.ran.ended == "deadline":
         hung = f"the tests ran for more than {oracle.test_seconds:g} seconds, and were killed"
         return replace(judged, resolved=False, reason="tests_hung", notes=(hung, *notes))
-    if suspicion := _suspicion(evidence, judged):
+    if suspicion := _suspicion(evidence, judged) or _by_name(oracle, evidence, judged):
         return replace(judged, resolved=False, reason="tampered", notes=(suspicion, *notes))
     if empty and not judged.resolved:
         return replace(judged, reason="empty_patch", notes=notes)
@@ -57,6 +59,18 @@ def _suspicion(evidence: Evidence, judged: Verdict) -> str:
     return ""
 
 
+def _by_name(oracle: Oracle, evidence: Evidence, judged: Verdict) -> str:
+    """Whether tests passed for their names, or nothing: copies under other names did not."""
+    if evidence.report is None or not judged.resolved:
+        return ""
+    tests = evidence.report.tests
+    for id_ in (*oracle.fail_to_pass, *oracle.pass_to_pass):
+        copy = echo.counterpart(id_, evidence.copies)
+        if copy is not None and tests.get(copy) != "passed":
+            return f"{id_} passed, and a copy of it under another name did not"
+    return ""
+
+
 def _remarks(evidence: Evidence) -> Iterator[str]:
     ran, report = evidence.ran, evidence.report
     if evidence.trouble:
@@ -71,6 +85,11 @@ def _remarks(evidence: Evidence) -> Iterator[str]:
         yield f"reported more than once, and differently; the worse counts: {name}"
     if not evidence.canaries:
         yield "no canaries: nothing shows whether the runner was honest"
+    if absent := sum(report.named(name) == "missing" for name in evidence.canaries):
+        yield (
+            f"{absent} of {len(evidence.canaries)} planted tests are not in the report either: "
+            "the runner ended early, or a test file could not be loaded"
+        )
     failed = any(status in ("failed", "error") for status in report.tests.values())
     yield from _mismatch(ran.exit_code, failed)
 

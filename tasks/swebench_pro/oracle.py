@@ -31,7 +31,7 @@ class Oracle:
     def of(cls, task: Task) -> Oracle:
         known = task.oracle
         return cls(
-            environment=task.brief.environment,
+            environment=task.brief.environment.untouched,
             base_commit=known["base_commit"],
             before=known["before_repo_set_cmd"].strip().split("\n")[-1],
             selected=tuple(known["selected"]),
