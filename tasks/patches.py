@@ -253,12 +253,14 @@ class _Reader:
         self.old_left = 0
         self.new_left = 0
         self.in_header = False
+        self.depth = 1
+        """Folders that git takes off a name: none, once a traditional header has shown none."""
 
     def take(self, line: bytes, following: bytes) -> None:
         if self.old_left > 0 or self.new_left > 0:
             self._take_hunk(line)
         elif line.startswith(b"diff --git "):
-            name = _shared_name(line.removeprefix(b"diff --git ").rstrip(b"\r"))
+            name = _shared_name(line.removeprefix(b"diff --git ").rstrip(b"\r"), self.depth)
             self.found.append(Change(name, name))
             self.in_header = True
         elif self.found and (hunk := _HUNK.match(line)):
@@ -267,9 +269,12 @@ class _Reader:
         elif self.in_header:
             self.in_header = self._take_header(self.found[-1], line.rstrip(b"\r"))
         elif line.startswith(b"--- ") and following.startswith(b"+++ "):
-            self.found.append(Change(_side(line[4:])))
+            sides = {_side(each[4:], 0) for each in (line, following)} - {None}
+            if sides and not any("/" in side for side in sides if side):
+                self.depth = 0
+            self.found.append(Change(_side(line[4:], self.depth)))
         elif line.startswith(b"+++ ") and self.found:
-            self.found[-1].new = _side(line[4:])
+            self.found[-1].new = _side(line[4:], self.depth)
 
     def _take_hunk(self, line: bytes) -> None:
         first, change = line[:1], self.found[-1]
@@ -281,9 +286,9 @@ class _Reader:
     def _take_header(self, change: Change, line: bytes) -> bool:
         """Whether the header may go on after this line."""
         if line.startswith(b"--- "):
-            change.old = _side(line[4:])
+            change.old = _side(line[4:], self.depth)
         elif line.startswith(b"+++ "):
-            change.new = _side(line[4:])
+            change.new = _side(line[4:], self.depth)
         elif mode := _MODE.match(line):
             _set_mode(change, mode[1], mode[2].decode())
         elif rename := _RENAME.match(line):
@@ -305,7 +310,7 @@ def _set_mode(change: Change, kind: bytes, mode: str) -> None:
         change.old = None
 
 
-def _shared_name(rest: bytes) -> str | None:
+def _shared_name(rest: bytes, depth: int) -> str | None:
     """The name that both sides of a `diff --git` line agree on; other lines say it otherwise."""
     if rest.startswith(b'"'):
         end = _QUOTED.match(rest)
@@ -313,24 +318,24 @@ def _shared_name(rest: bytes) -> str | None:
     else:
         cuts = [i for i, byte in enumerate(rest) if byte == 0x20]
     for cut in cuts:
-        left, right = _strip_prefix(rest[:cut]), _strip_prefix(rest[cut + 1 :])
+        left, right = _strip_prefix(rest[:cut], depth), _strip_prefix(rest[cut + 1 :], depth)
         if left == right:
             return left
     return None
 
 
-def _side(raw: bytes) -> str | None:
+def _side(raw: bytes, depth: int) -> str | None:
     """The path after `---` or `+++`, None for /dev/null; a tab ends a name that is not quoted."""
     name = raw.rstrip(b"\r")
     quoted = _QUOTED.match(name)
     name = quoted[0] if quoted else name.partition(b"\t")[0]
-    return None if name == b"/dev/null" else _strip_prefix(name)
+    return None if name == b"/dev/null" else _strip_prefix(name, depth)
 
 
-def _strip_prefix(raw: bytes) -> str:
+def _strip_prefix(raw: bytes, depth: int) -> str:
     """Without the first folder, `a/` or `b/`; an absolute path stays what it is."""
     name = _unquote(raw)
-    if name.startswith("/") or "/" not in name:
+    if depth == 0 or name.startswith("/") or "/" not in name:
         return name
     return name.partition("/")[2]
 

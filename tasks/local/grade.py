@@ -18,8 +18,8 @@ from harness import codec
 from harness.api import Sandbox, Sandboxes
 from harness.errors import Fault, blame
 from harness.types import ExecResult, Grade, Reason, Submission, Tally, Task, Verdict
-from tasks import infra, patches
-from tasks.local import canary, folder, junit, placing, protect
+from tasks import infra, patches, protect
+from tasks.local import canary, folder, junit, placing
 from tasks.local.verdict import Evidence, reach
 
 _SETUP_SECONDS = 120.0

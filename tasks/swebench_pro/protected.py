@@ -5,14 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from tasks import patches
+from tasks import patches, protect
 from tasks.swebench_pro.oracle import Oracle
-
-_CONTROL = re.compile(
-    r"conftest\.py|\.?pytest\.(ini|toml)|tox\.ini|setup\.cfg|pyproject\.toml"
-    r"|(site|user)customize\.py|(jest|vitest)\.(config|setup)\.\w+|karma\.conf\.\w+"
-    r"|\.mocharc(\.\w+)?|mocha\.opts|package\.json|\.npmrc|\.coveragerc"
-)
 
 
 def to_restore(oracle: Oracle, patch: bytes) -> list[str]:
@@ -21,18 +15,16 @@ def to_restore(oracle: Oracle, patch: bytes) -> list[str]:
     Test files of the row, files that its run script names, and files that steer a test runner.
     What the reference patch changes too is a legitimate thing to change.
     """
-    gold = set(patches.touched(oracle.patch))
+    touched, gold = patches.touched(patch), set(patches.touched(oracle.patch))
     tests = set(patches.touched(oracle.test_patch)) | set(_selected_files(oracle.selected))
     script = oracle.script("run_script.sh").decode(errors="replace")
+    steering = protect.plan(touched, gold)
+    steers = {*steering.restore, *steering.shared}
     return [
         path
-        for path in patches.touched(patch)
-        if path not in gold and (path in tests or _is_control(path) or _named_in(path, script))
+        for path in touched
+        if path not in gold and (path in tests or path in steers or _named_in(path, script))
     ]
-
-
-def _is_control(path: str) -> bool:
-    return _CONTROL.fullmatch(path.rpartition("/")[2].lower()) is not None
 
 
 def _named_in(path: str, script: str) -> bool:

@@ -12,7 +12,8 @@ from typing import Literal
 import pytest
 
 from harness.types import ExecResult, Status
-from tasks.local import canary, folder, junit, protect
+from tasks import protect
+from tasks.local import canary, folder, junit
 from tasks.local.verdict import Evidence, reach
 
 BASE = "0" * 40
