@@ -155,6 +155,7 @@ async def _solve(this: _Try) -> tuple[Ending, Submission]:
                 submission = await this.parts.grader.collect(this.task, box)
             closing = time.monotonic()
     this.box += time.monotonic() - closing
+    this.facts |= box.facts  # it knows more of itself now
     return ending, submission
 
 

@@ -1,7 +1,9 @@
 """When the machine under the measurement is down, wait for it instead of burning attempts.
 
 A culprit that faults several attempts in a row, with no grade between them, is taken to be down.
-Nothing new begins then until its probe succeeds; what is under way goes on as it can.
+Nothing new begins then until its probe succeeds; what is under way goes on as it can. An attempt
+that comes again after a fault begins only once its culprit answers, so that an outage at the end
+of a run, where few attempts are left to make a row, does not use up their tries.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ class Gate:
         self._say = say
         self._patience = patience
         self._row: list[Culprit] = []
+        self._faulted: dict[Attempt, Culprit] = {}
         self._down: Culprit | None = None
         self._turn = asyncio.Lock()
 
@@ -45,6 +48,7 @@ class Gate:
         if not isinstance(record, Faulted):
             self._row.clear()
             return
+        self._faulted[record.attempt] = record.culprit
         if self._row and self._row[-1] != record.culprit:
             self._row.clear()
         self._row.append(record.culprit)
@@ -57,9 +61,10 @@ class Gate:
 
         async def begun(attempt: Attempt) -> Record:
             async with self._turn:
-                if self._down is not None:
-                    await self._until_well(self._down)
-                    self._down = None
+                for culprit in {self._down, self._faulted.pop(attempt, None)}:
+                    if culprit is not None and culprit in self._probes:
+                        await self._until_well(culprit)
+                self._down = None
             return await work(attempt)
 
         return begun

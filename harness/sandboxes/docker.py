@@ -6,7 +6,7 @@ import socket
 import time
 import uuid
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import docker
@@ -41,6 +41,9 @@ done
 """
 """The first process of a box. It needs `sh` alone, buries orphans, cannot be killed from inside,
 and ends by itself even where nobody is left to remove it."""
+
+_DYING_SECONDS = 1
+"""How long an engine may need to notice that a box has died."""
 
 _CAPABILITIES = [  # what package managers need, and no more
     "CHOWN",
@@ -272,9 +275,29 @@ def _exec_shell(client: docker.DockerClient, container: str | None, user: str) -
         raise Fault("sandbox", why) from error
 
 
-def _restart(container: Container) -> None:
-    """End every process at one stroke, a fork bomb's too; the files stay."""
+def _expect_life(container: Container) -> None:
+    """Fault for a box that is dead, even where the engine has yet to notice."""
     try:
+        container.wait(timeout=_DYING_SECONDS, condition="not-running")
+    except OSError:  # it has not ended, or the engine does not answer: then nor will it restart
+        container.reload()
+        first = str(container.attrs["State"]["Pid"])
+        with suppress(APIError):  # an engine without `ps` cannot tell
+            rows = container.top(ps_args="-o pid,stat")["Processes"] or []
+            if all(pid != first or state.startswith("Z") for pid, state, *_ in rows):
+                raise Fault("sandbox", "the box is gone: its first process is dead") from None
+    else:
+        raise Fault("sandbox", "the box is gone: it has ended")
+
+
+def _restart(container: Container) -> None:
+    """End every process at one stroke, a fork bomb's too; the files stay.
+
+    Never of a box that died by itself: come to life again it would pass for one whose command
+    had killed its shell, and the machine's failure for the work of who was in it.
+    """
+    try:
+        _expect_life(container)
         container.restart(timeout=0)
     except APIError as error:
         raise Fault("sandbox", f"the box is gone: {error.explanation}") from error

@@ -67,5 +67,20 @@ async def test_faults_of_different_culprits_or_with_grades_between_are_no_outage
         begun.set()
         return record(attempt, fault=False)
 
-    await gate.guarded(work)(PLANNED[0])
+    await gate.guarded(work)(PLANNED[1])
     assert begun.is_set() and service.probed == 0
+
+
+async def test_the_last_attempt_does_not_use_up_its_tries_while_its_culprit_is_down(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    service, last = Service(down_for=9), PLANNED[:1]
+    gate = Gate({"model": service.probe}, lambda line: None, Patience(faults=3, first=0.001))
+
+    async def work(attempt: Attempt) -> Record:
+        return record(attempt, fault=service.down_for > 0)
+
+    with RunStore(tmp_path_factory.mktemp("run")) as store:
+        await run(last, gate.guarded(work), store, Local(1), gate.settled)
+        assert owed(last, store.records()) == []
+        assert len(list(store.records())) == 2
