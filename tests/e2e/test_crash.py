@@ -24,7 +24,7 @@ from tests.e2e.commands import command, environment, harness
 from tests.e2e.evidence import paid_replies, verdicts
 
 pytestmark = pytest.mark.bubblewrap
-KILLS = int(os.environ.get("HARNESS_KILLS", "5"))
+KILLS = int(os.environ.get("HARNESS_KILLS", "4"))
 REPEATS = max(2, KILLS // 5)
 WIDTH = 3
 ATTEMPTS = 3 * 2 * REPEATS

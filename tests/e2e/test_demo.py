@@ -15,8 +15,8 @@ import pytest
 from tests.e2e.commands import command, environment, harness
 
 BOXES = [
-    pytest.param("docker", marks=pytest.mark.docker),
-    pytest.param("bubblewrap", marks=pytest.mark.bubblewrap),
+    pytest.param("docker", 3, marks=pytest.mark.docker),
+    pytest.param("bubblewrap", 1, marks=pytest.mark.bubblewrap),
 ]
 
 
@@ -27,15 +27,16 @@ def demo(cwd: Path, *words: str) -> dict[str, Any]:
     return answer
 
 
-@pytest.mark.parametrize("sandbox", BOXES)
-def test_the_demo_settles_48_attempts_of_which_none_is_faulted(
-    sandbox: str, tmp_path: Path
+@pytest.mark.parametrize(("sandbox", "repeats"), BOXES)
+def test_the_demo_settles_every_attempt_and_faults_none(
+    sandbox: str, repeats: int, tmp_path: Path
 ) -> None:
-    answer = demo(tmp_path, "--sandbox", sandbox)
-    assert answer["attempts"]["planned"] == answer["attempts"]["graded"] == 48
+    answer = demo(tmp_path, "--sandbox", sandbox, "--repeats", str(repeats))
+    planned = 8 * 2 * repeats
+    assert answer["attempts"]["planned"] == answer["attempts"]["graded"] == planned
     assert answer["attempts"]["faulted"] == answer["attempts"]["owed"] == 0
     for condition in answer["conditions"]:
-        assert 0 < condition["raw"]["resolved"] < 24, "some solve, some fail honestly"
+        assert 0 < condition["raw"]["resolved"] < planned / 2, "some solve, some fail honestly"
 
 
 def settled(run: Path) -> list[dict[str, Any]]:
