@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from harness import cli_exchange
 from harness import experiment as experiments
 from harness.errors import DISK_FULL, UsageError
 from harness.experiment import Experiment, part
@@ -234,28 +235,25 @@ def report(
     quarantine: Annotated[
         Path | None, typer.Option(help="A check's folder, or its list: adjusts the score.")
     ] = None,
+    html: Annotated[bool, typer.Option("--html", help="Into report.html, beside the run.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="For a pull request.")] = False,
     as_json: Json = False,
 ) -> None:
     """Print what a run has measured: score with its interval and bounds, cost and time per solve.
 
-    Example: harness report results/runs/demo --quarantine results/runs/check-demo
+    Example: harness report results/runs/demo --html
     """
-    showing.report(runs, as_json=as_json, full=full, fenced_by=quarantine)
+    if sum((html, markdown, as_json)) > 1:
+        raise UsageError("--html, --markdown and --json are three forms; choose one")
+    if html:
+        showing.page(runs, fenced_by=quarantine)
+    elif markdown:
+        showing.markdown(runs, fenced_by=quarantine)
+    else:
+        showing.report(runs, as_json=as_json, full=full, fenced_by=quarantine)
 
 
-@app.command()
-def compare(
-    runs: Annotated[list[Path], typer.Argument(help="Folders of runs.")],
-    margin: Annotated[
-        float, typer.Option(help="The share of tasks within which systems count as equivalent.")
-    ] = 0.02,
-    as_json: Json = False,
-) -> None:
-    """Compare every two conditions of some runs, on the tasks that both have measured.
-
-    Example: harness compare results/runs/editor results/runs/bash --margin 0.05
-    """
-    showing.comparison(runs, margin=margin, as_json=as_json)
+cli_exchange.add_to(app)
 
 
 @app.command()

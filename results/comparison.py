@@ -6,24 +6,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, combinations, compress
 from math import isnan
-from pathlib import Path
 from typing import TypeAlias
 
 from harness.errors import UsageError
 from results.regrades import of_one_patch
 from results.stats import differences
-from results.stats.cost import marginal, ratio_of_ratios, spent
+from results.stats.cost import marginal, per_solved, ratio_of_ratios, spent
 from results.stats.differences import Paired, pair
 from results.stats.equivalence import Word, equivalence, word
 from results.stats.estimate import Estimate, PValue, nothing
 from results.stats.many import RankSet, holm, ranks
 from results.stats.paired import Pairs, mcnemar_exact, mcnemar_midp, pairs, tango
 from results.stats.seeded import Random, generator
-from results.systems import System, systems
+from results.systems import Source, System, systems
 
 DRAWS = 2_000
 """Resamples behind each bootstrap interval."""
 ALPHA = 0.05
+ALIKE = 0.85
+"""How far two systems' verdicts may correlate before they look like one set of patches."""
+_MANY = 100
+"""Tasks from which on that may be said."""
 _NAMELESS = "not every task names its repository"
 _Tables: TypeAlias = Sequence[Sequence[Sequence[float]]]
 """Of each system, over the same tasks, over repeats."""
@@ -48,6 +51,11 @@ class Differs:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
+    """On the tasks that both have measured."""
+
+    first: Estimate
+    """Per solved issue, failures included."""
+    second: Estimate
     ratio: Estimate
     """How many times dearer a solved issue is under the first."""
     per_extra_solve: Estimate
@@ -63,6 +71,10 @@ class Comparison:
     """Tasks that both have measured: the denominator of everything here."""
     dropped: int
     """Tasks that only one of them has measured."""
+    agreement: float | None
+    """The share of those tasks with the same verdict, with one repeat each."""
+    correlation: float | None
+    """Of the two systems' verdicts over tasks; None where one of them does not vary."""
     difference: Differs
     costs: Costs
     p_holm: float | None
@@ -71,6 +83,11 @@ class Comparison:
     """What may be said of the first; None where nothing can be tested."""
     smallest_margin: float | None
     """The least margin within which they would be equivalent; None where nothing varied."""
+
+    @property
+    def alike(self) -> bool:
+        """Whether they agree more than two runs of one system are known to: one graded twice?"""
+        return self.shared >= _MANY and (self.correlation or 0.0) > ALIKE
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +102,13 @@ class Compared:
 
 
 def compare(
-    folders: Sequence[Path], *, margin: float = 0.02, seed: int = 0, level: float = 0.95
+    sources: Sequence[Source], *, margin: float = 0.02, seed: int = 0, level: float = 0.95
 ) -> Compared:
-    """Every pair among the conditions of these runs.
+    """Every pair among the conditions of these runs and files.
 
     UsageError where there is no pair, or where two runs mean different tasks by one id.
     """
-    found = systems(folders)
+    found = systems(sources, level=level)
     if len(found) < 2:
         raise UsageError("a comparison takes two conditions; name another run's folder as well")
     rng = generator(seed)
@@ -115,12 +132,13 @@ def _compared(
 ) -> tuple[Comparison, Paired]:
     one, other = both
     tasks = [task for task in one.verdicts if task in other.verdicts]
-    names = [one.tasks[task].facets.get("repo", "") for task in tasks]
+    names = [_repo(one, task) or _repo(other, task) for task in tasks]
     tables = [[system.verdicts[task] for task in tasks] for system in both]
     bills = [[system.usd[task] for task in tasks] for system in both]
     paired = pair(tables[0], tables[1], names)
     once = one.repeats == other.repeats == 1
     differs = _differs(paired, once=once, level=level, rng=rng)
+    table = differs.pairs
     if one.regraded or other.regraded:
         differs = replace(differs, rerun=of_one_patch(differs.rerun))
     draft = Comparison(
@@ -128,6 +146,8 @@ def _compared(
         second=second,
         shared=len(paired.repos),
         dropped=paired.dropped,
+        agreement=None if table is None else (table.both + table.neither) / table.n,
+        correlation=differences.correlation(paired) if len(paired.repos) > 1 else None,
         difference=differs if all(names) else _nameless(differs),
         costs=_costs(tables, bills, level=level, rng=rng),
         p_holm=None,
@@ -135,6 +155,10 @@ def _compared(
         smallest_margin=None,
     )
     return draft, paired
+
+
+def _repo(system: System, task: str) -> str:
+    return system.tasks[task].facets.get("repo", "")
 
 
 def _differs(paired: Paired, *, once: bool, level: float, rng: Random) -> Differs:
@@ -167,13 +191,15 @@ def _costs(tables: _Tables, bills: _Tables, *, level: float, rng: Random) -> Cos
     """On the tasks that both have measured; nothing where an attempt has no price."""
     if any(_unpriced(table, bill) for table, bill in zip(tables, bills, strict=True)):
         unpriced = nothing("B", "paired bootstrap", "an attempt made a call that has no price")
-        return Costs(unpriced, unpriced)
+        return Costs(unpriced, unpriced, unpriced, unpriced)
     kept = [all(map(_measured, rows)) for rows in zip(*tables, strict=True)]
     one, other = (
         spent(list(compress(bill, kept)), list(compress(table, kept)))
         for table, bill in zip(tables, bills, strict=True)
     )
     return Costs(
+        per_solved(one, level=level),
+        per_solved(other, level=level),
         ratio_of_ratios(one, other, rng=rng, draws=DRAWS, level=level),
         marginal(one, other, rng=rng, draws=DRAWS, level=level),
     )

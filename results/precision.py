@@ -52,10 +52,11 @@ def precision(
 
     priced = all(
         history.graded is None or history.graded.usage.usd is not None
-        for attempt, history in found.items()
-        if attempt.condition == digest
+        for history in _of(found, digest)
     )
     unpriced = nothing("B", "Fieller", "a graded attempt made a call that has no price")
+    timed = any(h.graded and h.graded.clocks.total for h in _of(found, digest))
+    untimed = nothing("B", "Fieller", "no graded attempt counts a second")
     return Precision(
         rerun=of_one_patch(score) if again else score,
         new_repos=_new_repos(manifest, table, level),
@@ -63,8 +64,16 @@ def precision(
         batch_p=cochran(table).p if manifest.tasks and not again else None,
         pass_k=tuple(pass_k(table, k, level=level) for k in _ks(1 if again else repeats)),
         usd_per_solved=cost(_usd) if priced else unpriced,
-        seconds_per_solved=cost(lambda grade: grade.clocks.total),
+        seconds_per_solved=cost(_seconds) if timed else untimed,
     )
+
+
+def _of(found: Mapping[Attempt, History], digest: str) -> list[History]:
+    return [history for attempt, history in found.items() if attempt.condition == digest]
+
+
+def _seconds(grade: Graded) -> float:
+    return grade.clocks.total
 
 
 def _new_repos(manifest: Manifest, table: list[list[float]], level: float) -> Estimate:

@@ -1,4 +1,4 @@
-"""Conditions of several runs, side by side: what each measured, task by task."""
+"""Conditions of several runs, ours or imported, side by side: what each measured, by task."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
 from pathlib import Path
+from typing import TypeAlias
 
 from harness.errors import UsageError
 from harness.types import Attempt, Graded
+from results.exchange.imported import UNDECLARED, Taken
 from results.manifest import Declared, Manifest
 from results.regrades import regraded
 from results.store import RunStore
-from results.table import History, histories, measured, solved
+from results.table import History, Score, cells, histories, measured, score, solved
+
+Source: TypeAlias = Path | Taken
+"""A run's folder, or somebody else's file as it was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +35,22 @@ class System:
     tasks: Mapping[str, Declared]
     verdicts: Mapping[str, Sequence[float]]
     usd: Mapping[str, Sequence[float]]
+    score: Score
+    """Over all that its run declares, with what is missing from it."""
 
 
-def systems(folders: Iterable[Path]) -> list[System]:
-    """Every condition of these runs, in their order.
+def systems(sources: Iterable[Source], *, level: float = 0.95) -> list[System]:
+    """Every condition of these runs and files, in their order.
 
-    UsageError where two of them mean different tasks by one id.
+    UsageError where two of them mean different tasks by one id. A file that names tasks without
+    declaring them means those that the others mean.
     """
-    found = [system for folder in folders for system in _of(folder)]
+    found = [system for source in sources for system in _of(source, level)]
     known: dict[str, tuple[str, str]] = {}
     for system in found:
         for task, declared in system.tasks.items():
+            if declared.origin == UNDECLARED:
+                continue
             origin, run = known.setdefault(task, (declared.origin, system.run))
             if origin != declared.origin:
                 raise UsageError(
@@ -50,15 +60,18 @@ def systems(folders: Iterable[Path]) -> list[System]:
     return found
 
 
-def _of(folder: Path) -> Iterator[System]:
-    store = RunStore(folder)
-    manifest = store.manifest()
-    found = histories(store.records(), where=str(store.ledger.path))
+def _of(source: Source, level: float) -> Iterator[System]:
+    if isinstance(source, Taken):
+        name, manifest, found = source.name, source.manifest, histories(source.records)
+    else:
+        store = RunStore(source)
+        name, manifest = source.resolve().name, store.manifest()
+        found = histories(store.records(), where=str(store.ledger.path))
     for digest, arm in manifest.conditions.items():
         verdicts = measured(manifest, found, digest, solved)
         usd = measured(manifest, found, digest, _usd)
         yield System(
-            run=folder.resolve().name,
+            run=name,
             digest=digest,
             label=arm.label,
             repeats=arm.repeats,
@@ -67,6 +80,7 @@ def _of(folder: Path) -> Iterator[System]:
             tasks=manifest.tasks,
             verdicts=dict(zip(manifest.tasks, verdicts, strict=True)),
             usd=dict(zip(manifest.tasks, usd, strict=True)),
+            score=score(cells(manifest, found, digest).values(), level=level),
         )
 
 

@@ -252,8 +252,10 @@ def cost(entries: Sequence[History], *, resolved: int) -> Cost:
         usd=usd,
         usd_spent=_priced(spent.usd, (record.spent for record in tries), "recorded tries"),
         usd_per_solved=_per_solved(usd, resolved, bool(grades)),
-        tokens_per_solved=_per_solved(Figure(usage.tokens), resolved, bool(grades)),
-        seconds_per_solved=_per_solved(Figure(clocks.total), resolved, bool(grades)),
+        tokens_per_solved=_per_solved(_told(usage.tokens, "token", grades), resolved, bool(grades)),
+        seconds_per_solved=_per_solved(
+            _told(clocks.total, "second", grades), resolved, bool(grades)
+        ),
     )
 
 
@@ -262,6 +264,13 @@ def _priced(usd: float | None, parts: Iterable[Usage], what: str) -> Figure:
         return Figure(usd)
     each = [part.usd is None for part in parts]
     return Figure(None, f"{sum(each)} of {len(each)} {what} made a call that has no price")
+
+
+def _told(total: float, unit: str, grades: Sequence[Graded]) -> Figure:
+    """No attempt takes no time: a total of zero is what was never counted, as in an import."""
+    if grades and not total:
+        return Figure(None, f"no graded attempt counts a {unit}")
+    return Figure(total)
 
 
 def _per_solved(total: Figure, resolved: int, measured: bool) -> Figure:

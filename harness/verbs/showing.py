@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,10 @@ from harness.verbs import controls
 from harness.verbs.assemble import NO_MODEL, Loaded, load
 from harness.verbs.running import Job
 from results import quarantine
-from results.comparison import compare
+from results.blobs import publish
 from results.report.build import build
-from results.report.compared import as_json as comparison_json
-from results.report.compared import as_text as comparison_text
+from results.report.markdown import as_markdown
+from results.report.page import whole
 from results.report.plain import as_json as report_json
 from results.report.reliability_text import as_text as reliability_text
 from results.report.text import as_text
@@ -47,6 +48,23 @@ def report(
         print(json.dumps(answers[0] if len(answers) == 1 else answers, indent=1))
 
 
+def page(folders: list[Path], *, fenced_by: Path | None = None) -> None:
+    """Write each run's report as one file that needs no other: `report.html` beside its ledger."""
+    fenced = None if fenced_by is None else quarantine.of_another(fenced_by)
+    flags = {"report": f"--quarantine {shlex.quote(str(fenced_by))}"} if fenced_by else {}
+    for folder in folders:
+        told = whole.page([folder], typed=[str(folder)], beside=folder, fenced=fenced, flags=flags)
+        publish(folder / whole.NAME, told.encode())
+        print(folder / whole.NAME)
+
+
+def markdown(folders: list[Path], *, fenced_by: Path | None = None) -> None:
+    """Print each run's report for a pull request."""
+    fenced = None if fenced_by is None else quarantine.of_another(fenced_by)
+    for folder in folders:
+        print(as_markdown(build(RunStore(folder), fenced=fenced), str(folder)))
+
+
 def reliability(job: Job, times: int, *, as_json: bool) -> None:
     """Print the controls' table, and leave it and the quarantine list beside the ledger."""
     found = controls.table(job.experiment, job.loaded.tasks.values(), RunStore(job.folder))
@@ -55,17 +73,6 @@ def reliability(job: Job, times: int, *, as_json: bool) -> None:
         print(json.dumps(controls.as_json(found, times), indent=1))
     else:
         print(reliability_text(found))
-
-
-def comparison(folders: list[Path], *, margin: float, as_json: bool) -> None:
-    """Print every pair among the conditions of these runs."""
-    if not 0 < margin < 1:
-        raise UsageError(f"--margin {margin:g} is no share of tasks; 0.02 means two points")
-    for folder in folders:
-        if sum(folder.resolve() == other.resolve() for other in folders) > 1:
-            raise UsageError(f"{folder} is named twice; a run is not compared with itself")
-    found = compare(folders, margin=margin)
-    print(json.dumps(comparison_json(found), indent=1) if as_json else comparison_text(found))
 
 
 def _loaded(part: Part, select: tuple[str, ...], limit: int | None, shard: str | None) -> Loaded:

@@ -75,10 +75,22 @@ def build(
     manifest = store.manifest()
     fenced = quarantine.read(store.folder) if fenced is None else fenced
     found = table.histories(store.records(), where=str(store.ledger.path))
+    return reported(store.folder.resolve().name, manifest, found, fenced=fenced, level=level)
+
+
+def reported(
+    name: str,
+    manifest: Manifest,
+    found: Mapping[Attempt, History],
+    *,
+    fenced: Mapping[str, str],
+    level: float = 0.95,
+) -> Report:
+    """The report on a run that has been read already, or that never was a folder."""
     summaries = table.summarise(manifest, found, quarantined=fenced, level=level)
     stray = len(table.stray(manifest, found))
     return Report(
-        name=store.folder.resolve().name,
+        name=name,
         history=manifest.history,
         origins=_origins(manifest),
         declared=len(manifest.tasks),

@@ -8,7 +8,8 @@ from typing import Any
 
 from harness.codec import dump
 from results.comparison import Compared, Comparison
-from results.report.layout import clean, grid, money
+from results.exchange.imported import IMPORTED
+from results.report.layout import clean, grid, money, percent, span
 from results.stats.estimate import Estimate, PValue
 
 SCHEMA = "harness-comparison/1"
@@ -24,7 +25,8 @@ def as_json(found: Compared) -> dict[str, Any]:
 
 
 def as_text(found: Compared, *, width: int = 100) -> str:
-    parts = [_systems(found, width), _differences(found, width), _costs(found, width)]
+    parts = [_systems(found, width), _scores(found, width)]
+    parts += [_differences(found, width), _costs(found, width)]
     parts.append([line for note in _notes(found) for line in _wrapped(note, width, "- ")])
     return "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
 
@@ -36,6 +38,23 @@ def _systems(found: Compared, width: int) -> list[str]:
         text = f"{clean(system.label)} of {clean(system.run)} [{system.digest}], rank {place}"
         lines += _wrapped(text, width, f"#{i + 1:<3}")
     return lines
+
+
+def _scores(found: Compared, width: int) -> list[str]:
+    """Each system on its own, out of what its run declares: never what a pair is compared by."""
+    head = ["", "declared", "measured", "solved", f"pass % [{found.level:.0%}, B]", "bounds %"]
+    rows = [
+        [
+            f"#{i}",
+            str(system.score.planned),
+            str(system.score.graded),
+            str(system.score.resolved),
+            _rate(system.score.rate),
+            span(system.score.bounds),
+        ]
+        for i, system in enumerate(found.systems, start=1)
+    ]
+    return grid(head, rows, width=width)
 
 
 def _differences(found: Compared, width: int) -> list[str]:
@@ -60,11 +79,18 @@ def _differences(found: Compared, width: int) -> list[str]:
 
 def _costs(found: Compared, width: int) -> list[str]:
     rows = [
-        [_name(pair), _times(pair.costs.ratio), _dollars(pair.costs.per_extra_solve)]
+        [
+            _name(pair),
+            _dollars(pair.costs.first),
+            _dollars(pair.costs.second),
+            _times(pair.costs.ratio),
+            _dollars(pair.costs.per_extra_solve),
+        ]
         for pair in found.pairs
         if pair.costs.ratio.value is not None
     ]
-    head = ["", "usd per solved,\nfirst over second", "usd per issue that\nonly the first solves"]
+    head = ["", "usd per solved,\nfirst", "usd per solved,\nsecond", "first over\nsecond"]
+    head.append("usd per issue that\nonly the first solves")
     return grid(head, rows, width=width) if rows else []
 
 
@@ -82,11 +108,7 @@ def _notes(found: Compared) -> Iterator[str]:
         f"equivalent: within {100 * found.margin:g} points (TOST at 5%); undecided is not a tie. "
         f"Resampled with seed {found.seed}"
     )
-    if len({mode for system in found.systems for mode in system.modes}) > 1:
-        yield "the systems were graded in different modes, so their difference is also the graders'"
-    dropped = sum(pair.dropped for pair in found.pairs)
-    if dropped:
-        yield f"{dropped} tasks were left out of pairs because only one side has measured them"
+    yield from _warnings(found)
     blanks: dict[str, list[str]] = {}
     for pair in found.pairs:
         for reason in dict.fromkeys(_reasons(pair)):
@@ -96,12 +118,34 @@ def _notes(found: Compared) -> Iterator[str]:
         yield f"a dash for {', '.join(names[:6])}{more}: {reason}"
 
 
+def _warnings(found: Compared) -> Iterator[str]:
+    """What a reader should hold against these figures."""
+    if len({mode for system in found.systems for mode in system.modes}) > 1:
+        yield "the systems were graded in different modes, so their difference is also the graders'"
+    if any(mode.startswith(IMPORTED) for system in found.systems for mode in system.modes):
+        yield "imported verdicts are somebody else's: nothing here has checked them"
+    for pair in found.pairs:
+        if pair.alike and pair.agreement is not None:
+            yield (
+                f"{_name(pair)} have the same verdict on {percent(pair.agreement)}% of "
+                f"{pair.shared} tasks, more than two runs of one system are known to have: one set "
+                "of patches, graded twice?"
+            )
+    dropped = sum(pair.dropped for pair in found.pairs)
+    if dropped:
+        yield f"{dropped} tasks were left out of pairs because only one side has measured them"
+
+
 def _reasons(pair: Comparison) -> Iterator[str]:
     found, costs = pair.difference, pair.costs
     answers: list[Estimate | PValue] = [found.p, found.p_repos]
     answers += [e for e in (found.rerun, found.new_issues, found.new_repos) if e.low is None]
     answers += [e for e in (costs.ratio, costs.per_extra_solve) if e.low is None or e.high is None]
     yield from (answer.reason for answer in answers if answer.reason)
+
+
+def _rate(found: Estimate) -> str:
+    return f"{percent(found.value)} {span((found.low, found.high))}"
 
 
 def _name(pair: Comparison) -> str:

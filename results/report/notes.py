@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from results.exchange.imported import IMPORTED
 from results.table import Summary
 
 
@@ -43,8 +44,19 @@ def _unmeasured(conditions: Sequence[Summary]) -> Iterator[str]:
     planned = sum(c.raw.planned for c in conditions)
     if faulted := sum(sum(c.faulted.values()) for c in conditions):
         yield f"{faulted} of {planned} attempts faulted: no measurement, and not counted as zeros"
-    if owed := sum(c.owed for c in conditions):
+    if unknown := sum(c.owed for c in conditions if _imported(c)):
+        yield f"{unknown} of {planned} attempts are owed: the imported file says nothing of them"
+    if owed := sum(c.owed for c in conditions if not _imported(c)):
         yield f"{owed} of {planned} attempts are owed: the same run command works them off"
+
+
+def _imported(condition: Summary) -> bool:
+    return condition.condition.scaffold.name == IMPORTED
+
+
+def _foreign(conditions: Sequence[Summary]) -> Iterator[str]:
+    if any(_imported(c) for c in conditions):
+        yield "imported verdicts and costs are somebody else's: nothing here has checked them"
 
 
 def _uneven(conditions: Sequence[Summary]) -> Iterator[str]:
@@ -88,6 +100,7 @@ def _quarantine(conditions: Sequence[Summary]) -> Iterator[str]:
 
 
 _RULES: tuple[Callable[[Sequence[Summary]], Iterator[str]], ...] = (
+    _foreign,
     _unmeasured,
     _quarantine,
     _uneven,

@@ -140,6 +140,23 @@ def test_one_interrupt_parks_the_run_and_the_same_command_goes_on(tmp_path: Path
     assert set(paid_replies(tmp_path / "run").values()) == {1}
 
 
+def test_a_second_interrupt_leaves_at_once_and_loses_nothing(tmp_path: Path) -> None:
+    with endpoint() as (url, _):
+        first = started(url, tmp_path / "run", tmp_path)
+        ledger = tmp_path / "run" / "ledger.jsonl"
+        while not (ledger.exists() and b"\n" in ledger.read_bytes()):
+            assert first.poll() is None
+            threading.Event().wait(0.02)
+        while first.poll() is None:  # the first parks; whichever comes next leaves
+            os.kill(first.pid, signal.SIGINT)
+            threading.Event().wait(0.05)
+        assert first.returncode in (130, -signal.SIGINT)
+        last = harness(*words(url, tmp_path / "run"), cwd=tmp_path)
+    assert last.returncode == 0, last.stderr
+    assert len(verdicts(tmp_path / "run")) == ATTEMPTS
+    assert set(paid_replies(tmp_path / "run").values()) == {1}
+
+
 def test_the_second_of_two_writers_gets_one_line(tmp_path: Path) -> None:
     with endpoint() as (url, _):
         first = started(url, tmp_path / "run", tmp_path)

@@ -1,0 +1,1 @@
+"""Figures that others have published, as facts with source and date; and what they can mean."""
