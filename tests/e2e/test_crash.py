@@ -10,6 +10,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -84,10 +85,17 @@ def words(url: str, into: Path) -> list[str]:
     return [*run, *how, "--into", str(into), "--json"]
 
 
+HEEDING_INTERRUPTS = (
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL);"
+    "os.execv(sys.argv[1], sys.argv[1:])"
+)
+"""A shell that runs the tests in its background has SIGINT ignored, and that is inherited."""
+
+
 def started(url: str, into: Path, cwd: Path) -> subprocess.Popen[bytes]:
     nowhere = subprocess.DEVNULL
     return subprocess.Popen(
-        command(*words(url, into)),
+        [sys.executable, "-c", HEEDING_INTERRUPTS, *command(*words(url, into))],
         cwd=cwd,
         env=environment(),
         stdout=nowhere,
