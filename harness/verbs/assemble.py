@@ -12,7 +12,7 @@ from typing import Any
 from harness.api import Closing, Grader, Model, Sandboxes, Scaffold, TaskSource
 from harness.attempt import Parts
 from harness.errors import UsageError, unknown
-from harness.experiment import Experiment, on
+from harness.experiment import Experiment, check_money, on
 from harness.meter import RunMeter
 from harness.models import MODELS
 from harness.models.openai import Connection, Endpoint, Knobs, connect
@@ -115,7 +115,9 @@ class Assembly:
             return _Silent
         if (part.name in MODELS and part.name != "openai") or is_path(part.name):
             return lambda: build("model", part, MODELS)
-        connection = connect(_model_id(part), self.address.of(part), _knobs(part))
+        endpoint = self.address.of(part)
+        check_money(self.experiment, part, endpoint.base_url)
+        connection = connect(_model_id(part), endpoint, _knobs(part))
         self._connections.append(connection)
         return lambda: connection
 

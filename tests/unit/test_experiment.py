@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UsageError
-from harness.experiment import Experiment, checked, part, read
+from harness.experiment import Experiment, check_money, part, read
 from harness.types import Limits, Part, TaskId
 
 TOML = """
@@ -89,7 +89,9 @@ def test_what_is_no_part_is_said_so(text: str) -> None:
 
 
 def test_a_limit_in_dollars_needs_a_price() -> None:
+    local = "http://127.0.0.1:8000/v1"
     with pytest.raises(UsageError, match=r"needs the price of 'm'.*price_in="):
-        checked(replace(SMALL, limits=Limits(usd=1.0)))
+        check_money(replace(SMALL, limits=Limits(usd=1.0)), Part("m"), local)
     priced = Part("m", {"price_in": 1, "price_out": 2})
-    assert checked(replace(SMALL, models=(priced,), usd_run=5.0))
+    check_money(replace(SMALL, usd_run=5.0), priced, local)
+    check_money(SMALL, Part("m"), local)

@@ -59,7 +59,7 @@ async def ask(server: Server, knobs: Knobs = KNOBS) -> Reply:
 async def test_a_reply_carries_what_the_endpoint_says_of_itself() -> None:
     reply = await ask(Server())
     assert reply.message.content == "hello"
-    assert reply.served == {"model": "m-2026", "fingerprint": "fp"}
+    assert reply.served == {"model": "m-2026", "fingerprint": "fp", "price_source": "none"}
     assert reply.usage.usd is None, "without a price there are tokens and no dollars"
 
 

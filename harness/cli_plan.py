@@ -1,0 +1,149 @@
+"""`harness plan`: what a study takes and what it can tell, before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from inspect import Parameter, Signature
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from harness.experiment import Experiment, part
+from harness.registry import Later
+
+planning = Later("harness.verbs.planning")
+
+Compose = Callable[[Path | None, dict[str, Any], dict[str, Any]], Experiment]
+"""A file, flags and limits into an experiment, as `run` does it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flags:
+    """One field a flag: those of `run` that decide how much it takes, then those of `plan`."""
+
+    file: Annotated[Path | None, typer.Argument(metavar="[EXPERIMENT.toml]")] = None
+    tasks: Annotated[
+        str, typer.Option("--tasks", help="demo, local,folder=DIR or swebench-pro,...")
+    ] = ""
+    model: Annotated[
+        list[str] | None, typer.Option(help="ID[,knob=value...]. Repeats; crossed.")
+    ] = None
+    scaffold: Annotated[list[str] | None, typer.Option(help="NAME[,factor=value...].")] = None
+    repeats: Annotated[int | None, typer.Option(min=1, help="Attempts per task and condition.")] = (
+        None
+    )
+    select: Annotated[
+        list[str] | None,
+        typer.Option(help="An id or glob, repo=R, language=L, or sample:N:seed=S."),
+    ] = None
+    limit: Annotated[int | None, typer.Option(min=1, help="The first N of what is selected.")] = (
+        None
+    )
+    shard: Annotated[str | None, typer.Option(help="i/n: the i-th of n equal parts.")] = None
+    sandbox: Annotated[str | None, typer.Option(help="auto, docker or bubblewrap.")] = None
+    width: Annotated[int | None, typer.Option(min=1, help="Attempts in flight.")] = None
+    turns: Annotated[int | None, typer.Option(help="Model calls per attempt.")] = None
+    tokens: Annotated[int | None, typer.Option(help="Tokens per attempt.")] = None
+    usd: Annotated[float | None, typer.Option(help="Dollars per attempt, at most.")] = None
+    seconds: Annotated[float | None, typer.Option(help="Seconds per attempt, at most.")] = None
+    usd_run: Annotated[float | None, typer.Option(help="Dollars for the whole run.")] = None
+    seed: Annotated[int | None, typer.Option(hidden=True)] = None
+    base_url: Annotated[str | None, typer.Option(hidden=True)] = None
+    api_key_env: Annotated[str | None, typer.Option(hidden=True)] = None
+    into: Annotated[Path | None, typer.Option(hidden=True)] = None
+    """These four decide nothing here: they let a command of `run` be planned as it stands."""
+    pilot: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="A run's folder, to foretell from.")
+    ] = None
+    usd_per_attempt: Annotated[
+        str, typer.Option(metavar="LOW,MID,HIGH", help="Expected mean; over the pilot's.")
+    ] = ""
+    seconds_per_attempt: Annotated[
+        str, typer.Option(metavar="LOW,MID,HIGH", help="Expected mean; over the pilot's.")
+    ] = ""
+    rate: Annotated[float | None, typer.Option(help="The better system's pass rate, as 0.4.")] = (
+        None
+    )
+    gap: Annotated[
+        float | None, typer.Option(metavar="POINTS", help="What finding such a gap takes.")
+    ] = None
+    runs_correlation: Annotated[
+        float | None, typer.Option(help="Of two runs of one system, over issues.")
+    ] = None
+    systems_correlation: Annotated[
+        float | None, typer.Option(help="Of two systems' true rates, over issues.")
+    ] = None
+    issues: Annotated[
+        int | None, typer.Option(min=2, help="For --gap without an experiment.  [731]")
+    ] = None
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The answer as JSON on standard output.")
+    ] = False
+
+
+def add_to(app: typer.Typer, compose: Compose) -> None:
+    """Make it a command of the program; `compose` makes the experiment of a file and flags."""
+
+    def plan(**typed: Any) -> None:
+        """Say what an experiment takes and what it can tell, before anything starts.
+
+        Example: harness plan --gap 0.7 --runs-correlation 0.67
+        """
+        _plan(Flags(**typed), compose)
+
+    app.command()(_with_flags(plan))
+
+
+def _with_flags(command: Callable[..., None]) -> Callable[..., None]:
+    """The command as typer is to see it: a keyword for each field of `Flags`."""
+    hints = get_type_hints(Flags, include_extras=True)
+    shown: Any = command
+    shown.__signature__ = Signature(
+        [
+            Parameter(
+                field.name,
+                Parameter.KEYWORD_ONLY,
+                default=field.default,
+                annotation=hints[field.name],
+            )
+            for field in fields(Flags)
+        ]
+    )
+    shown.__annotations__ = hints
+    return command
+
+
+def _plan(flags: Flags, compose: Compose) -> None:
+    asked = planning.Asked(
+        pilot=flags.pilot,
+        usd_per_attempt=flags.usd_per_attempt,
+        seconds_per_attempt=flags.seconds_per_attempt,
+        rate=flags.rate,
+        gap=flags.gap,
+        runs_correlation=flags.runs_correlation,
+        systems_correlation=flags.systems_correlation,
+        issues=flags.issues,
+    )
+    planning.plan(_experiment(flags, compose), asked, as_json=flags.as_json)
+
+
+def _experiment(flags: Flags, compose: Compose) -> Experiment | None:
+    """What the flags of `run` describe; None where none of them is given."""
+    given = {
+        "tasks": part(flags.tasks) if flags.tasks else None,
+        "models": tuple(map(part, flags.model)) if flags.model else None,
+        "scaffolds": tuple(map(part, flags.scaffold)) if flags.scaffold else None,
+        "sandbox": part(flags.sandbox) if flags.sandbox else None,
+        "select": tuple(flags.select) if flags.select else None,
+        "limit": flags.limit,
+        "shard": flags.shard,
+        "repeats": flags.repeats,
+        "width": flags.width,
+        "usd_run": flags.usd_run,
+    }
+    limits = {name: getattr(flags, name) for name in ("turns", "tokens", "usd", "seconds")}
+    if flags.file is None and all(value is None for value in (*given.values(), *limits.values())):
+        return None
+    return compose(flags.file, given, limits)
