@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from harness.sandboxes.layers import cache_folder
 from harness.sandboxes.owner import PREFIX, abandoned
 from harness.sandboxes.threads import in_thread, unhurried
 from harness.sandboxes.trees import remove_tree
+
+DYING_SECONDS = 5.0
+"""How long the kernel may need to bury the processes of a box that was killed."""
 
 
 async def sweep(run_id: str | None = None, *, all_: bool = False) -> list[str]:
@@ -44,12 +48,23 @@ def _containers(run_id: str | None, all_: bool) -> list[str]:
 
 
 def _groups() -> list[str]:
-    removed: list[str] = []
-    for folder in cgroups.leftovers():
-        with suppress(OSError):  # somebody is still in it: next time
+    return [f"control group {folder}" for folder in cgroups.leftovers() if _emptied(folder)]
+
+
+def _emptied(folder: Path) -> bool:
+    """Whether a group could be removed; one of whose members are still dying is waited for."""
+    give_up = time.monotonic() + DYING_SECONDS
+    while True:
+        try:
             folder.rmdir()
-            removed.append(f"control group {folder}")
-    return removed
+        except FileNotFoundError:
+            return True
+        except OSError:  # somebody is still in it
+            if time.monotonic() > give_up:
+                return False
+            time.sleep(0.02)
+        else:
+            return True
 
 
 def _folders() -> list[str]:

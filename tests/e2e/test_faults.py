@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +57,17 @@ def verdicts(run: Path) -> Verdicts:
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
+    """Tasks of our own, whose layers go with the folder.
+
+    By the environment, not by a knob: a condition that named the folder would have another digest,
+    and with it other seeds and verdicts, each time.
+    """
     folder = tmp_path_factory.mktemp("tiny")
     tasks = tiny_task.write(folder, copies=2)
-    cache = f"bubblewrap,cache={folder / 'cache'}"
-    return ["--tasks", f"local,folder={tasks}", "--sandbox", cache]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        yield ["--tasks", f"local,folder={tasks}", "--sandbox", "bubblewrap"]
 
 
 @pytest.fixture(scope="module")
