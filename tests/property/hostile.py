@@ -36,9 +36,17 @@ NASTY = (
     "</tool>",
     '<tool name="bash"><command>',
 )
+
+
+def joined(pieces: list[str]) -> str:
+    """Two halves of a surrogate pair side by side are one character to every reader of JSON."""
+    text = "".join(pieces)
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+
+
 TEXT = st.lists(
     st.one_of(st.sampled_from(NASTY), st.text(st.characters(codec=None), max_size=8)), max_size=4
-).map("".join)
+).map(joined)
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),
