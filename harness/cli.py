@@ -14,6 +14,7 @@ import typer
 
 from harness import cli_exchange, cli_plan, cli_price
 from harness import experiment as experiments
+from harness.cli_exchange import RUNS, Json
 from harness.errors import DISK_FULL, UsageError
 from harness.experiment import Experiment, part
 from harness.registry import Later
@@ -38,8 +39,6 @@ app = typer.Typer(
 listing = typer.Typer(no_args_is_help=True, help="What there is to solve: list, show, pull.")
 app.add_typer(listing, name="tasks")
 
-RUNS = Path("results/runs")
-Json = Annotated[bool, typer.Option("--json", help="The answer as JSON on standard output.")]
 Into = Annotated[Path | None, typer.Option(help="The run's folder.  [results/runs/<name>]")]
 TaskPart = Annotated[
     str, typer.Option("--tasks", help="demo, local,folder=DIR or swebench-pro,...")

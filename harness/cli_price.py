@@ -7,12 +7,11 @@ from typing import Annotated
 
 import typer
 
+from harness.cli_exchange import Json
 from harness.registry import Later
 
 offers = Later("harness.verbs.offers")
 pricing = Later("harness.verbs.pricing")
-
-Json = Annotated[bool, typer.Option("--json", help="The answer as JSON on standard output.")]
 
 
 def add_to(app: typer.Typer) -> None:

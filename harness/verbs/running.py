@@ -89,6 +89,8 @@ def work_off(job: Job) -> Outcome:
         due = owed(planned, store.records())
         meter = RunMeter(job.experiment.run_limits, _spent(job, store, planned))
         if due:
+            if settled := len(planned) - len(due):
+                tell(f"{settled} attempts are settled already; {len(due)} are owed")
             asyncio.run(_all(job, store, due, meter))
         left = len(owed(planned, store.records()))
         return Outcome(left, meter.exhausted())
@@ -105,9 +107,6 @@ async def _each(job: Job, store: RunStore, due: list[Attempt], meter: RunMeter) 
     for endpoint in job.assembly.endpoints():
         await preflight(endpoint)
     await _prepare(job, due)
-    settled = len(job.experiment.plan(list(job.loaded.tasks))) - len(due)
-    if settled:
-        tell(f"{settled} attempts are settled already; {len(due)} are owed")
 
     async def work(attempt: Attempt) -> Record:
         task = job.loaded.tasks[attempt.task]

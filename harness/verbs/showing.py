@@ -11,7 +11,7 @@ from typing import Any
 from harness.errors import UsageError, unknown
 from harness.experiment import Experiment
 from harness.progress import steps
-from harness.types import Part, Task
+from harness.types import Part, Task, TaskId
 from harness.verbs import controls
 from harness.verbs.assemble import NO_MODEL, Loaded, load
 from harness.verbs.running import Job
@@ -76,17 +76,8 @@ def reliability(job: Job, times: int, *, as_json: bool) -> None:
 
 
 def _loaded(part: Part, select: tuple[str, ...], limit: int | None, shard: str | None) -> Loaded:
-    experiment = Experiment(part, (NO_MODEL,), (Part("nop"),))
-    return load(
-        Experiment(
-            experiment.tasks,
-            experiment.models,
-            experiment.scaffolds,
-            select=select,
-            limit=limit,
-            shard=shard,
-        )
-    )
+    asks_nobody = ((NO_MODEL,), (Part("nop"),))
+    return load(Experiment(part, *asks_nobody, select=select, limit=limit, shard=shard))
 
 
 def tasks(
@@ -106,7 +97,7 @@ def task(part: Part, id_: str, *, as_json: bool) -> None:
     found = _loaded(part, (), None, None).tasks
     if id_ not in found:
         raise unknown("task", id_, found) if len(found) <= 20 else UsageError(f"no task {id_!r}")
-    shown = _described(found[next(key for key in found if key == id_)])
+    shown = _described(found[TaskId(id_)])
     if as_json:
         print(json.dumps(shown, indent=1))
         return

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import random
 import signal
@@ -19,9 +18,9 @@ from pathlib import Path
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from harness.models.serving import served
 from tasks.demo.endpoint import app, recordings
 from tests.e2e.commands import command, environment, harness
+from tests.e2e.endpoints import serving
 from tests.e2e.evidence import paid_replies, verdicts
 
 pytestmark = pytest.mark.bubblewrap
@@ -48,23 +47,9 @@ class Counted:
 @contextmanager
 def endpoint() -> Iterator[tuple[str, Counted]]:
     """The recorded model in a thread of the test: it outlives every run that asks it."""
-    counted, ready, stop = Counted(app(recordings(DEMO))), threading.Event(), threading.Event()
-    urls: list[str] = []
-
-    async def serve() -> None:
-        async with served(counted) as url:
-            urls.append(f"{url}/v1")
-            ready.set()
-            await asyncio.to_thread(stop.wait)
-
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    try:
-        assert ready.wait(60)
-        yield urls[0], counted
-    finally:
-        stop.set()
-        thread.join()
+    counted = Counted(app(recordings(DEMO)))
+    with serving(counted) as server:
+        yield server.url, counted
 
 
 def words(url: str, into: Path) -> list[str]:
