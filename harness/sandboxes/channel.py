@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from harness.errors import Fault
-from harness.sandboxes.processes import LIST, Hunt, parse_table
+from harness.sandboxes.processes import LIST, Hunt, parse_table, stirred
 from harness.sandboxes.shell import Connect, Shell
 from harness.sandboxes.threads import unhurried
 from harness.types import ExecResult
@@ -20,6 +20,8 @@ HUNT_ROUNDS = 5
 HUNT_CROWD = 64
 """A hunt that takes so long, or faces such a crowd after so many rounds, hunts a fork bomb:
 then everything in the box is killed at one stroke instead."""
+HUNT_LOOKS = 8
+"""How often to look again for somebody born meanwhile, or dead and unburied, before it is over."""
 LAST_WORDS_SECONDS = 5.0
 """How long a shell whose command was killed may need to say so."""
 _TABLE_BYTES = 16 << 20
@@ -88,13 +90,16 @@ class Warden:
         own = await self._awake()
         spared = {s.pid for s in self._shells if s.alive}
         hunt = Hunt(shell.pid, (shell.ticks(began), 0), own.parent or 1, spared)
-        pause = 0.0
+        pause, quiet = 0.0, 0
         for round_ in itertools.count():
             over = ended.done()  # asked first: a command that was just sent may yet have to start
-            table = parse_table(await self._ask(own, LIST))
+            seen = await self._ask(own, LIST)
+            table = parse_table(seen)
             hunt = hunt.narrowed(table)
             doomed = hunt.doomed(table)
-            if over and not doomed:
+            quiet = quiet + 1 if over and not doomed else 0
+            settled = not stirred(seen) and not hunt.unburied(table)
+            if quiet and (settled or quiet >= HUNT_LOOKS):
                 return
             if round_ >= HUNT_ROUNDS and len(doomed) > HUNT_CROWD:
                 raise TimeoutError(f"{len(doomed)} processes outrun their warden")

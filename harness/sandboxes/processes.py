@@ -8,10 +8,12 @@ from dataclasses import dataclass
 TICKS_PER_SECOND = 100
 """Of `/proc/*/stat`: what Linux shows to programs, whatever the kernel counts in."""
 
-LIST = rb"""for row in /proc/[0-9]*/stat; do
+LIST = rb"""last() { read -r row </proc/loadavg && printf '%s\n' "${row##* }"; }
+last; for row in /proc/[0-9]*/stat; do
 all=; while read -r line; do all="$all $line"; done <"$row"; printf '%s\n' "$all"
-done 2>/dev/null"""
-"""A shell's way to print the table with builtins alone; a name may hold a newline."""
+done 2>/dev/null; last"""
+"""A shell's way to print the table with builtins alone; a name may hold a newline. The last
+number that a process was given stands before and after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,12 @@ def parse_table(text: str) -> list[Process]:
     return [process for row in text.splitlines() if (process := parse(row))]
 
 
+def stirred(text: str) -> bool:
+    """Whether somebody may have been born while the table was printed: it need not show them."""
+    before, *_, after = [row for row in text.splitlines() if ")" not in row] or ["", "?"]
+    return before != after
+
+
 @dataclass(frozen=True, slots=True)
 class Hunt:
     """The tree of one command: what is below its shell, and orphans born since it began."""
@@ -71,6 +79,10 @@ class Hunt:
         while more := {p.pid for p in by_pid.values() if p.parent in found} - found - self.spared:
             found |= more
         return {pid for pid in found if by_pid[pid].state not in "ZX"}
+
+    def unburied(self, table: Iterable[Process]) -> bool:
+        """Whether dead of ours wait for a parent that will bury them; till then they take room."""
+        return any(p.state in "ZX" and p.parent in (self.init, self.shell) for p in table)
 
     def _orphan(self, process: Process, keeper: Process | None) -> bool:
         """Init's own helpers share its session, and are not orphans."""

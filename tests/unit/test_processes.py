@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 
-from harness.sandboxes.processes import LIST, Hunt, Process, parse, parse_table
+from harness.sandboxes.processes import LIST, Hunt, Process, parse, parse_table, stirred
 
 INIT, SHELL, WARDEN = 1, 10, 11
 
@@ -73,3 +73,23 @@ def test_a_plain_shell_lists_this_machine() -> None:
     done = subprocess.run(["sh"], input=LIST + b"\n", capture_output=True, check=True, timeout=60)
     listed = {p.pid: p for p in parse_table(done.stdout.decode(errors="replace"))}
     assert listed[os.getpid()].parent == os.getppid()
+
+
+def test_a_table_during_which_somebody_was_born_says_so() -> None:
+    rows = "20 (a) S 10\n21 (b) S 10\n"
+    assert not stirred(f"40\n{rows}40\n")
+    assert stirred(f"40\n{rows}41\n")
+    assert stirred(rows), "who cannot tell must look again"
+
+
+def test_the_shell_prints_a_table_and_what_was_born_meanwhile() -> None:
+    printed = subprocess.run(["sh", "-c", LIST], capture_output=True, check=True).stdout.decode()
+    first, *_, last = printed.splitlines()
+    assert first.isdecimal() and last.isdecimal()
+
+
+def test_the_unburied_are_ours_as_long_as_their_parent_is_the_shell_or_init() -> None:
+    hunt = Hunt(SHELL, (100, 0), INIT, {SHELL, WARDEN})
+    assert hunt.unburied([*BASE, process(20, SHELL, 100, state="Z")])
+    assert hunt.unburied([*BASE, process(20, INIT, 100, state="Z")])
+    assert not hunt.unburied([*BASE, process(15, INIT, 60), process(20, 15, 100, state="Z")])
