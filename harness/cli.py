@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from harness.errors import DISK_FULL, UsageError
 from harness.experiment import Experiment, part
 from harness.registry import Later
 
+asyncio = Later("asyncio")
 demos = Later("harness.verbs.demo")
 running = Later("harness.verbs.running")
 grading = Later("harness.verbs.grading")
@@ -34,6 +34,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # drawing boxes around the help takes longer than all the rest of it
     help="Measure coding agents: pass rate and cost per solved issue, with honest error bars.",
 )
 listing = typer.Typer(no_args_is_help=True, help="What there is to solve: list, show, pull.")

@@ -11,14 +11,14 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from harness import codec
 from harness.errors import UsageError, unknown
 from harness.meter import RunLimits
 from harness.registry import Later
 from harness.types import Attempt, Condition, Limits, Part, TaskId, Value
 
+codec = Later("harness.codec")
 prices = Later("harness.models.prices")
-"""Its table takes a while to import, and only a limit in dollars asks for it here."""
+"""Both take a while to import, which nobody who only asks for help should wait for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,8 @@ def read(path: Path) -> Experiment:
     for key in ("tasks", "sandbox", "models", "scaffolds"):
         if key in raw:
             raw[key] = _parts(raw[key], f"{path}: {key}")
-    return checked(codec.load(Experiment, raw, where=str(path)))
+    wanted: Experiment = codec.load(Experiment, raw, where=str(path))
+    return checked(wanted)
 
 
 def _toml(path: Path) -> dict[str, Any]:
