@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 
 from harness.api import Executor, Store, Work
-from harness.types import Attempt, Faulted, Graded, Record
+from harness.types import Attempt, Faulted, Record
 
 MAX_FAULTS = 3
 """Tries of one attempt within one run. Running again is how a person says "once more"."""
 
 
-def owed(planned: Iterable[Attempt], records: Iterable[Record]) -> list[Attempt]:
+def owed(planned: Iterable[Attempt], graded: Container[Attempt]) -> list[Attempt]:
     """The planned attempts that have no grade yet, in their planned order."""
-    done = {record.attempt for record in records if isinstance(record, Graded)}
-    return [attempt for attempt in planned if attempt not in done]
+    return [attempt for attempt in planned if attempt not in graded]
 
 
 async def run(

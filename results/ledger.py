@@ -10,7 +10,8 @@ import contextlib
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import Self
 
@@ -72,6 +73,11 @@ class Ledger:
                 raise damage(self.path, line, error) from error
             yield record
 
+    @property
+    def graded(self) -> Set[Attempt]:
+        """Which attempts have their grade, as far as the writer of this ledger knows."""
+        return self._graded
+
     def keys(self) -> Iterator[tuple[Attempt, str]]:
         """Which attempt each line is about, and its `kind`: cheap, for whoever counts."""
         for line in sealed(self.path):
@@ -121,11 +127,12 @@ def _key(path: Path, line: Line) -> tuple[Attempt, str]:
     try:
         raw = json.loads(line.data)
         key = raw["attempt"]
-        attempt = Attempt(TaskId(key["task"]), key["condition"], key["repeat"])
+        task, condition = sys.intern(key["task"]), sys.intern(key["condition"])
+        attempt = Attempt(TaskId(task), condition, key["repeat"])
         kind = raw["kind"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise damage(path, line, f"{type(error).__name__}: {error}") from error
-    if not (isinstance(attempt.condition, str) and type(attempt.repeat) is int):
+    if type(attempt.repeat) is not int:
         raise damage(path, line, f"no attempt is {key}")
     if kind not in ("graded", "faulted"):
         raise damage(path, line, f"no record is of kind {kind!r}")

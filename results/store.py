@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Self
@@ -47,6 +47,10 @@ class RunStore:
 
     def records(self) -> Iterator[Record]:
         return self.ledger.records()
+
+    @property
+    def graded(self) -> Set[Attempt]:
+        return self.ledger.graded
 
     def keys(self) -> Iterator[tuple[Attempt, str]]:
         return self.ledger.keys()

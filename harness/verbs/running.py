@@ -86,13 +86,13 @@ def work_off(job: Job) -> Outcome:
             )
         )
         planned = job.experiment.plan(list(job.loaded.tasks))
-        due = owed(planned, store.records())
+        due = owed(planned, store.graded)
         meter = RunMeter(job.experiment.run_limits, _spent(job, store, planned))
         if due:
             if settled := len(planned) - len(due):
                 tell(f"{settled} attempts are settled already; {len(due)} are owed")
             asyncio.run(_all(job, store, due, meter))
-        left = len(owed(planned, store.records()))
+        left = len(owed(planned, store.graded))
         return Outcome(left, meter.exhausted())
 
 

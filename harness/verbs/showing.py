@@ -11,6 +11,7 @@ from typing import Any
 from harness.errors import UsageError, unknown
 from harness.experiment import Experiment
 from harness.progress import steps
+from harness.registry import Later
 from harness.types import Part, Task, TaskId
 from harness.verbs import controls
 from harness.verbs.assemble import NO_MODEL, Loaded, load
@@ -18,14 +19,15 @@ from harness.verbs.running import Job
 from results import quarantine
 from results.blobs import publish
 from results.report.build import build
-from results.report.markdown import as_markdown
-from results.report.page import whole
 from results.report.plain import as_json as report_json
 from results.report.reliability_text import as_text as reliability_text
 from results.report.text import as_text
 from results.store import RunStore
-from tasks.repo import pull_official
 from tasks.swebench_pro.load import default_folder
+
+whole = Later("results.report.page.whole")
+marking = Later("results.report.markdown")
+repositories = Later("tasks.repo")
 
 
 def report(
@@ -62,7 +64,7 @@ def markdown(folders: list[Path], *, fenced_by: Path | None = None) -> None:
     """Print each run's report for a pull request."""
     fenced = None if fenced_by is None else quarantine.of_another(fenced_by)
     for folder in folders:
-        print(as_markdown(build(RunStore(folder), fenced=fenced), str(folder)))
+        print(marking.as_markdown(build(RunStore(folder), fenced=fenced), str(folder)))
 
 
 def reliability(job: Job, times: int, *, as_json: bool) -> None:
@@ -131,5 +133,5 @@ def pull(source: str) -> None:
         raise unknown("source to pull", source, ["swebench-pro"])
     target = default_folder()
     with steps(100, "official evaluator") as shown:
-        revision = pull_official(target, say=shown.reach)
+        revision = repositories.pull_official(target, say=shown.reach)
     print(f"run scripts and parsers of {revision[:12]} are in {target}")

@@ -7,8 +7,8 @@ from math import exp, inf, sqrt
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
+from results.stats.distributions import t_ppf
 from results.stats.estimate import Estimate, Question, nothing
 from results.stats.proportion import Interval, clopper_pearson
 from results.stats.scores import Array, as_scores, labels, task_means
@@ -39,7 +39,7 @@ class Spent:
 
     def quantile(self, level: float) -> float:
         df = inf if self.groups is None else float(self.groups.max())
-        return float(stats.t.ppf((1 + level) / 2, df))
+        return t_ppf((1 + level) / 2, df)
 
 
 def spent(cost: npt.ArrayLike, scores: npt.ArrayLike, repos: npt.ArrayLike | None = None) -> Spent:

@@ -7,7 +7,6 @@ from math import inf
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from results.stats.clusters import clustered, plain
 from results.stats.estimate import Estimate, PValue, Question, Spread, estimate, nothing
@@ -193,7 +192,7 @@ def correlation(paired: Paired) -> float | None:
     kept = ~np.isnan(a) & ~np.isnan(b)
     if kept.sum() < 2 or a[kept].std() == 0 or b[kept].std() == 0:
         return None
-    return float(stats.pearsonr(a[kept], b[kept]).statistic)
+    return float(np.corrcoef(a[kept], b[kept])[0, 1])
 
 
 def _bare(paired: Paired, question: Question, method: str, reason: str, level: float) -> Estimate:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Literal, TypeAlias
 
-from scipy import stats
-
+from results.stats.distributions import t_sf
 from results.stats.estimate import Spread
 
 Word: TypeAlias = Literal["better", "worse", "equivalent", "undecided"]
@@ -52,4 +51,4 @@ def _tail(distance: float, difference: Spread) -> float:
     if difference.se == 0:
         return 0.0 if distance > 0 else 1.0
     df = difference.df if difference.df < inf else 1e12
-    return float(stats.t.sf(distance / difference.se, df))
+    return t_sf(distance / difference.se, df)

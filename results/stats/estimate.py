@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from scipy import stats
+from results.stats.distributions import t_ppf, t_sf
 
 Question: TypeAlias = Literal["A", "B", "C"]
 """A: would a rerun give this? B: would new issues of these repositories? C: new repositories?"""
@@ -56,10 +56,10 @@ class Spread:
         """Two-sided, that the true mean is `null`; 1 where mean and null agree without spread."""
         if self.se == 0:
             return 1.0 if self.mean == null else 0.0
-        return float(2 * stats.t.sf(abs(self.mean - null) / self.se, self.df))
+        return float(2 * t_sf(abs(self.mean - null) / self.se, self.df))
 
     def quantile(self, share: float) -> float:
-        return float(stats.t.ppf(share, self.df))
+        return t_ppf(share, self.df)
 
 
 def nothing(question: Question, method: str, reason: str, n: int = 0) -> Estimate:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import sqrt
 
-from scipy import stats
-
+from results.stats.distributions import normal_ppf
 from results.stats.estimate import Estimate, nothing
 from results.stats.proportion import Interval, wilson
 
@@ -69,5 +68,5 @@ def corrected(solved: int, graded: int, errors: Errors, *, level: float = 0.95) 
     variance = p * (1 - p) / graded
     variance += value**2 * fn * (1 - fn) / errors.good
     variance += (1 - value) ** 2 * fp * (1 - fp) / errors.bad
-    reach = float(stats.norm.ppf((1 + level) / 2)) * sqrt(variance) / power
+    reach = normal_ppf((1 + level) / 2) * sqrt(variance) / power
     return Corrected(value, (max(0.0, value - reach), min(1.0, value + reach)), fn, fp)

@@ -7,8 +7,8 @@ from math import sqrt
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
+from results.stats.distributions import chi2_sf, normal_ppf
 from results.stats.estimate import PValue
 from results.stats.scores import as_scores, repeats, task_means, within
 
@@ -82,7 +82,7 @@ def share_interval(scores: npt.ArrayLike, *, level: float = 0.95) -> tuple[float
         return None
     n = len(shares)
     se = sqrt((n - 1) / n * float(np.sum((shares - shares.mean()) ** 2)))
-    reach = float(stats.norm.ppf((1 + level) / 2)) * se
+    reach = normal_ppf((1 + level) / 2) * se
     return max(0.0, whole.share - reach), whole.share + reach
 
 
@@ -100,7 +100,7 @@ def cochran(scores: npt.ArrayLike) -> PValue:
         reason = "no task was judged both ways in complete repeats"
         return PValue(None, "A", "Cochran Q", len(table), reason)
     q = runs * (runs - 1) * float(np.sum((totals - totals.mean()) ** 2)) / spread
-    return PValue(float(stats.chi2.sf(q, runs - 1)), "A", "Cochran Q", len(table))
+    return PValue(chi2_sf(q, runs - 1), "A", "Cochran Q", len(table))
 
 
 def batch_ratio(scores: npt.ArrayLike) -> float | None:

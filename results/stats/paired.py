@@ -8,8 +8,9 @@ from math import sqrt
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, stats
+from scipy import optimize
 
+from results.stats.distributions import coin_cdf, coin_pmf, normal_ppf
 from results.stats.estimate import Estimate, PValue, nothing
 from results.stats.proportion import Interval
 
@@ -47,15 +48,15 @@ def pairs(first: npt.ArrayLike, second: npt.ArrayLike) -> Pairs:
 def mcnemar_exact(table: Pairs) -> PValue:
     """Twice the binomial tail of the discordant pairs: never above its level, a little below."""
     discordant, fewer = table.first + table.second, min(table.first, table.second)
-    p = min(1.0, 2 * float(stats.binom.cdf(fewer, discordant, 0.5)))
+    p = min(1.0, 2 * coin_cdf(fewer, discordant))
     return PValue(p, "B", "McNemar exact", table.n)
 
 
 def mcnemar_midp(table: Pairs) -> PValue:
     """McNemar with half of the observed table's own chance: Fagerland, Lydersen, Laake 2013."""
     discordant, fewer = table.first + table.second, min(table.first, table.second)
-    p = 2 * float(stats.binom.cdf(fewer, discordant, 0.5))
-    p -= float(stats.binom.pmf(fewer, discordant, 0.5))
+    p = 2 * coin_cdf(fewer, discordant)
+    p -= coin_pmf(fewer, discordant)
     return PValue(p, "B", "McNemar mid-p", table.n)
 
 
@@ -66,7 +67,7 @@ def tango(table: Pairs, *, level: float = 0.95) -> Estimate:
     """
     if table.n == 0:
         return nothing("B", "Tango", "no task has a verdict of both")
-    z = float(stats.norm.ppf((1 + level) / 2))
+    z = normal_ppf((1 + level) / 2)
     value = (table.first - table.second) / table.n
     low = _root(lambda delta: _score(table, delta) - z, -1.0, value)
     high = _root(lambda delta: _score(table, delta) + z, value, 1.0)
@@ -79,7 +80,7 @@ def bonett_price(table: Pairs, *, level: float = 0.95) -> Interval | None:
         return None
     n = table.n + 2
     first, second = (table.first + 1) / n, (table.second + 1) / n
-    reach = float(stats.norm.ppf((1 + level) / 2))
+    reach = normal_ppf((1 + level) / 2)
     reach *= sqrt((first + second - (first - second) ** 2) / n)
     return max(-1.0, first - second - reach), min(1.0, first - second + reach)
 

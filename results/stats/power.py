@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import inf, sqrt
 
-from scipy import stats
+from results.stats.distributions import normal_cdf, normal_ppf, normal_sf
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +91,11 @@ def _spread(*rates: float) -> list[float]:
 
 
 def _reach(alpha: float, power: float) -> float:
-    return float(stats.norm.ppf(1 - alpha / 2) + stats.norm.ppf(power)) ** 2
+    return (normal_ppf(1 - alpha / 2) + normal_ppf(power)) ** 2
 
 
 def _power(difference: float, variance: float, alpha: float) -> float:
     if variance == 0:
         return 1.0 if difference else alpha
-    standard, edge = difference / sqrt(variance), float(stats.norm.ppf(1 - alpha / 2))
-    return float(stats.norm.sf(edge - standard) + stats.norm.cdf(-edge - standard))
+    standard, edge = difference / sqrt(variance), normal_ppf(1 - alpha / 2)
+    return normal_sf(edge - standard) + normal_cdf(-edge - standard)

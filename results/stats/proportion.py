@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import sqrt
 from typing import TypeAlias
 
-from scipy import stats
+from results.stats.distributions import beta_ppf, normal_ppf
 
 Interval: TypeAlias = tuple[float, float]
 
@@ -19,7 +19,7 @@ def wilson(successes: float, n: int, *, level: float = 0.95) -> Interval:
     _check(successes, n, level)
     if n == 0:
         return 0.0, 1.0
-    z = float(stats.norm.ppf((1 + level) / 2))
+    z = normal_ppf((1 + level) / 2)
     p, share = successes / n, z * z / n
     centre = p + share / 2
     reach = z * sqrt(p * (1 - p) / n + share / (4 * n))
@@ -32,8 +32,8 @@ def clopper_pearson(successes: int, n: int, *, level: float = 0.95) -> Interval:
     """The exact interval from beta quantiles: never covers too little. Clopper, Pearson 1934."""
     _check(successes, n, level)
     tail = (1 - level) / 2
-    low = 0.0 if successes == 0 else float(stats.beta.ppf(tail, successes, n - successes + 1))
-    high = 1.0 if successes == n else float(stats.beta.ppf(1 - tail, successes + 1, n - successes))
+    low = 0.0 if successes == 0 else beta_ppf(tail, successes, n - successes + 1)
+    high = 1.0 if successes == n else beta_ppf(1 - tail, successes + 1, n - successes)
     return low, high
 
 
