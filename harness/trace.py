@@ -100,7 +100,8 @@ class Journal:
 
 @lru_cache(maxsize=1 << 14)
 def _mark(message: Message) -> str:
-    plain = repr(message).encode(errors="surrogatepass")
+    # What is sealed stands apart, so that marks made before there was any still hold.
+    plain = (repr(message) + message.sealed).encode(errors="surrogatepass")
     return hashlib.blake2b(plain, digest_size=12).hexdigest()
 
 

@@ -318,6 +318,8 @@ class Message:
     reasoning: str | None = None
     """What the model thought aloud, in the field that `reasoning_field` names."""
     reasoning_field: str = "reasoning_content"
+    sealed: str = field(default="", repr=False)
+    """What goes back to the endpoint as it came, signed or encrypted: only its wire reads it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any
 import openai
 
 from harness.errors import Fault, LimitReached, UsageError
+from harness.models.mending import mended
 from harness.models.prices import Prices, Tariff, flat
 from harness.models.retrying import Retrying, Transient
 from harness.models.trouble import Trouble, inside, sort, words
@@ -169,7 +170,7 @@ class Connection:
     retrying: Retrying
 
     async def complete(self, request: Request, /) -> Reply:
-        return await self.retrying.complete(request)
+        return mended(await self.retrying.complete(request), request)
 
     async def close(self) -> None:
         await self.wire.client.close()

@@ -53,7 +53,7 @@ def test_content_is_read_in_every_form_that_servers_give_it(content: object, tex
 def test_calls_without_an_id_or_with_arguments_as_an_object_are_still_calls() -> None:
     raw = [{"id": "", "function": {"name": "bash", "arguments": {"command": "ls"}}}]
     (call,) = chat.decode(answer(tool_calls=raw)).message.calls
-    assert call == ToolCall("call_0", "bash", '{"command": "ls"}')
+    assert call == ToolCall("", "bash", '{"command": "ls"}')
 
 
 @pytest.mark.parametrize("field", ["reasoning", "reasoning_content"])
