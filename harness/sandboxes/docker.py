@@ -30,17 +30,21 @@ RUN_LABEL = "harness.run"
 EXPIRES_LABEL = "harness.expires"
 OWNER_LABEL = "harness.owner"
 
-_KEEPER = """
+KEEPER = """
+exec 2>/dev/null
 command -v sleep >/dev/null || read -r forever
 read -r now rest </proc/uptime
 end=$((${now%%.*} + $1))
+trap 'exec /bin/sh -c "$2" harness "$left" "$2"' EXIT
 while read -r now rest </proc/uptime; left=$((end - ${now%%.*})); [ "$left" -gt 0 ]; do
     sleep "$left" &
     wait
 done
+trap - EXIT
 """
 """The first process of a box. It needs `sh` alone, buries orphans, cannot be killed from inside,
-and ends by itself even where nobody is left to remove it."""
+and ends by itself even where nobody is left to remove it. A shell that finds no room for `sleep`
+ends (a fork bomb sees to that), and becomes its own successor. Takes its lifetime and its text."""
 
 _DYING_SECONDS = 1
 """How long an engine may need to notice that a box has died."""
@@ -159,7 +163,7 @@ class Docker:
     def _create(self, environment: Environment, image: Image, name: str) -> Container:
         return self._client.containers.create(
             image.id,
-            ["-c", _KEEPER, "harness", str(self._lifetime)],
+            ["-c", KEEPER, "harness", str(self._lifetime), KEEPER],
             name=name,
             entrypoint="/bin/sh",
             stdin_open=True,

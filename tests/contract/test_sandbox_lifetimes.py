@@ -21,7 +21,7 @@ from harness.api import Sandbox, Sandboxes
 from harness.errors import Fault, UsageError
 from harness.sandboxes.bubblewrap import Bubblewrap
 from harness.sandboxes.choice import choose
-from harness.sandboxes.docker import Docker, remove_container
+from harness.sandboxes.docker import KEEPER, Docker, remove_container
 from harness.sandboxes.host import Host
 from harness.sandboxes.owner import Owner
 from harness.sandboxes.sweep import sweep
@@ -210,6 +210,19 @@ async def test_a_container_ends_by_itself(base_image: str) -> None:
     async with Docker(RUN_ID, lifetime=1).open(Environment(base_image, "/app")) as box:
         with pytest.raises(Fault, match="the box is gone"):
             await box.exec(["sleep", "1000"], kill_after=LONG)
+
+
+@pytest.mark.docker
+def test_a_box_that_has_no_room_for_its_own_sleeper_lives_to_its_end(base_image: str) -> None:
+    client = docker.from_env()
+    command = ["-c", KEEPER, "harness", "2", KEEPER]
+    box = client.containers.create(base_image, command, entrypoint="/bin/sh", pids_limit=1)
+    try:
+        box.start()
+        assert box.wait(timeout=60)["StatusCode"] == 0, "a shell that cannot fork exits with 2"
+    finally:
+        box.remove(force=True)
+        client.close()
 
 
 @pytest.mark.docker
