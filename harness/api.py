@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from harness.types import (
     Attempt,
@@ -102,12 +103,21 @@ class Closing(Protocol):
     def close(self) -> None: ...
 
 
+WireName: TypeAlias = Literal["chat", "responses", "messages"]
+"""OpenAI's Chat Completions, OpenAI's Responses, Anthropic's Messages."""
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """An HTTP door to the metered model, for programs in the box."""
 
     url: str
+    """As seen from the box, without `/v1`. `URL/as/TOKEN` works in its place, for a program that
+    can send no token."""
     token: str
+    """Of this attempt alone: as `Authorization: Bearer`, or as `x-api-key`."""
+    model: str = ""
+    """The model under test. Whatever name a program asks for, it is this one that answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +129,37 @@ class Session:
     limits: Limits
     note: Callable[[str, Mapping[str, Any]], None]
     """Write an event of the scaffold's own into the trace: `note("elided", {"outputs": 3})`."""
+    door: Endpoint | None = None
+    """For a scaffold that is `Hosting`: the way to the same meter from inside the box."""
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once the door will answer no more: a budget is at its end, or the endpoint has failed.
+    What the program does from then on is in vain, and the attempt's ending is settled."""
 
 
 class Scaffold(Protocol):
+    async def solve(self, brief: Brief, session: Session, /) -> Ending: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """How a program asks a model, and how it is best told that there is no more."""
+
+    wire: WireName
+    refusal: int = 402
+    """The HTTP status at which it stops at once, instead of asking again."""
+
+
+@runtime_checkable
+class Hosting(Protocol):
+    """A scaffold that runs somebody's program in the box. It is given a door, and no network."""
+
+    @property
+    def speech(self) -> Speech: ...
+
+    async def equip(self, environment: Environment, /) -> Environment:
+        """The box's environment with what the program needs, such as mounts."""
+        ...
+
     async def solve(self, brief: Brief, session: Session, /) -> Ending: ...
 
 

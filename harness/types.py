@@ -40,6 +40,10 @@ class Environment(Value):
     variables: Mapping[str, str] = field(default_factory=dict)
     base: str = ""
     """The agent's view: no object newer than this commit is in the repository. Empty: untouched."""
+    door: str = ""
+    """A unix socket of this machine, at 127.0.0.1:8377 in the box. Empty: none."""
+    mounts: Mapping[str, str] = field(default_factory=dict)
+    """Folders of this machine, each with its absolute path in the box, where it is read-only."""
 
     @property
     def name(self) -> str:
@@ -47,8 +51,8 @@ class Environment(Value):
 
     @property
     def untouched(self) -> Environment:
-        """The grader's view: the same, with the repository as it came."""
-        return replace(self, base="")
+        """The grader's view: the repository as it came, and nothing of what an agent is given."""
+        return replace(self, base="", door="", mounts={})
 
 
 @dataclass(frozen=True, slots=True)

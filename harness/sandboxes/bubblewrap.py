@@ -19,6 +19,7 @@ from harness.errors import UsageError, blame
 from harness.sandboxes.box import Box, Door
 from harness.sandboxes.bubblewrap_root import ISOLATION, View, isolated, trouble
 from harness.sandboxes.cgroups import Bounds, bound
+from harness.sandboxes.doorway import PORT, forwarding
 from harness.sandboxes.layers import Layer, Layers
 from harness.sandboxes.local import Kept
 from harness.sandboxes.threads import in_thread, unhurried
@@ -43,6 +44,11 @@ class Bubblewrap:
 
     @asynccontextmanager
     async def open(self, environment: Environment, /) -> AsyncIterator[Sandbox]:
+        if environment.door and environment.network == "open":
+            raise UsageError(
+                "under bubblewrap an open network is the host's own, where no box can have a door "
+                "of its own; use --sandbox docker"
+            )
         layer = await self._layers.ready(environment)
         way = await self._overlaying(layer, environment)
         folder = private_folder()
@@ -57,11 +63,13 @@ class Bubblewrap:
                     cwd="/",
                     env={},
                     limits=bounds.rlimits,
+                    port=PORT if environment.door else 0,
                 )
             facts = self._facts(environment, layer, bounds, way)
             door = Door(kept.connect, kept.purge, environment.workdir, facts, bounds.oom_kills)
             box = Box(door)
-            yield box
+            async with forwarding(kept.port, environment.door):
+                yield box
             await box.last_look()
         finally:
             if box is not None:
@@ -91,6 +99,7 @@ class Bubblewrap:
             "network": environment.network,
             "limits": bounds.kind,
             "root": way,
+            **({"door": PORT} if environment.door else {}),
             **({"certificate": layer.certificate} if layer.certificate else {}),
         }
 

@@ -45,7 +45,7 @@ _SECRETS = [
     "/proc/scsi",
     "/proc/timer_list",
 ]
-_TOPS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+_TOPS = ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _ETC = [
     "alternatives",
     "ca-certificates",
@@ -90,10 +90,9 @@ class View:
     def system(self) -> list[str]:
         size = str(max(64, self.environment.memory_mb // 2) << 20)
         return [
-            *("--ro-bind", "/usr", "/usr"),
-            *(word for top in _TOPS for word in _as_on_host(Path("/") / top)),
+            *(word for path, link in system_folders() for word in _as_on_host(path, link)),
             *self._etc(),
-            *_interpreter(),
+            *(word for path in interpreter() for word in ("--ro-bind", path, path)),
             *("--proc", "/proc", *_shielded(), "--dev", "/dev"),
             *("--size", size, "--tmpfs", "/dev/shm", "--remount-ro", "/dev"),
             *("--size", size, "--tmpfs", "/tmp", "--size", size, "--tmpfs", "/var/tmp"),
@@ -116,6 +115,8 @@ class View:
             else:
                 shutil.copytree(lower, mine, symlinks=True)
                 arguments += ["--bind", str(mine), place]
+        for source, place in self.environment.mounts.items():
+            arguments += ["--ro-bind", source, place]
         return arguments
 
     def variables(self) -> list[str]:
@@ -166,16 +167,20 @@ def _covered(path: str) -> list[str]:
     return ["--ro-bind", "/dev/null", path]
 
 
-def _as_on_host(top: Path) -> list[str]:
-    if top.is_symlink():
-        return ["--symlink", str(top.readlink()), str(top)]
-    return ["--ro-bind", str(top), str(top)] if top.is_dir() else []
+def system_folders() -> list[tuple[str, str]]:
+    """Where this machine's programs are: each folder, and where it leads if it is but a link."""
+    tops = [path for name in _TOPS if (path := Path("/") / name).is_dir()]
+    return [(str(path), str(path.readlink()) if path.is_symlink() else "") for path in tops]
 
 
-def _interpreter() -> list[str]:
-    """The Python that runs us, where it is not among the system's programs."""
+def interpreter() -> list[str]:
+    """The folder of the Python that runs us, where it is not among the system's programs."""
     base = str(Path(sys.base_prefix).resolve())
-    return [] if Path(base).is_relative_to("/usr") else ["--ro-bind", base, base]
+    return [] if Path(base).is_relative_to("/usr") else [base]
+
+
+def _as_on_host(path: str, link: str) -> list[str]:
+    return ["--symlink", link, path] if link else ["--ro-bind", path, path]
 
 
 def _path() -> list[str]:

@@ -13,14 +13,17 @@ import docker
 from docker.constants import DEFAULT_UNIX_SOCKET
 from docker.errors import APIError, DockerException, ImageNotFound
 from docker.models.containers import Container
+from docker.types import Mount
 from docker.utils import kwargs_from_env
 
 from harness.api import Sandbox
 from harness.errors import Fault, UsageError, blame
 from harness.sandboxes.box import Box, Door
 from harness.sandboxes.docker_images import Image, Images
+from harness.sandboxes.docker_side import Side
 from harness.sandboxes.docker_views import Views
 from harness.sandboxes.docker_wire import open_wire
+from harness.sandboxes.doorway import PORT, forwarding
 from harness.sandboxes.owner import Owner
 from harness.sandboxes.shell import Listener, Wire
 from harness.sandboxes.threads import in_thread, unhurried
@@ -104,19 +107,38 @@ class Docker:
         self, environment: Environment, image: Image, user: str = ""
     ) -> AsyncIterator[tuple[Sandbox, str]]:
         """A box and its container's name; its commands are `user`'s, by default the image's."""
-        # Named before it is made: a start that was cancelled can still be undone.
-        name = f"harness-{uuid.uuid4().hex}"
+        name = _new_name()
         box: Box | None = None
+        async with self._network(environment) as network:
+            try:
+                with blame("sandbox"):
+                    container = await unhurried(
+                        in_thread(self._start, environment, image, name, network)
+                    )
+                box = Box(self._door(container, environment, image, user))
+                yield box, name
+                await box.last_look()
+            finally:
+                if box is not None:
+                    box.close()
+                await unhurried(in_thread(self._remove, name))
+
+    @asynccontextmanager
+    async def _network(self, environment: Environment) -> AsyncIterator[str]:
+        """What a box is connected with, in the engine's words: where it has a door, its side."""
+        network = "bridge" if environment.network == "open" else "none"
+        if not environment.door:
+            yield network
+            return
+        side = Side(self._client, _new_name())
         try:
             with blame("sandbox"):
-                container = await unhurried(in_thread(self._start, environment, image, name))
-            box = Box(self._door(container, environment, image, user))
-            yield box, name
-            await box.last_look()
+                await unhurried(in_thread(side.start, network, self._labels()))
+            async with forwarding(side.port, environment.door):
+                yield f"container:{side.name}"
         finally:
-            if box is not None:
-                box.close()
-            await unhurried(in_thread(self._remove, name))
+            await unhurried(in_thread(side.close))
+            await unhurried(in_thread(self._remove, side.name))
 
     def _door(
         self, container: Container, environment: Environment, image: Image, user: str
@@ -142,6 +164,7 @@ class Docker:
             "memory_mb": environment.memory_mb,
             "pids": environment.pids,
             "network": environment.network,
+            **({"door": PORT} if environment.door else {}),
             **({"certificate": image.certificate} if image.certificate else {}),
         }
 
@@ -149,9 +172,9 @@ class Docker:
         """No engine gives more processors than it has; asking is an error."""
         return min(cpus, float(self._cpus)) if self._cpus else cpus
 
-    def _start(self, environment: Environment, image: Image, name: str) -> Container:
+    def _start(self, environment: Environment, image: Image, name: str, network: str) -> Container:
         try:
-            container = self._create(environment, image, name)
+            container = self._create(environment, image, name, network)
         except ImageNotFound as error:
             for known in (self._images, self._views):
                 known.forget(image.id)
@@ -160,7 +183,7 @@ class Docker:
         container.start()
         return container
 
-    def _create(self, environment: Environment, image: Image, name: str) -> Container:
+    def _create(self, environment: Environment, image: Image, name: str, network: str) -> Container:
         return self._client.containers.create(
             image.id,
             ["-c", KEEPER, "harness", str(self._lifetime), KEEPER],
@@ -168,12 +191,12 @@ class Docker:
             entrypoint="/bin/sh",
             stdin_open=True,
             auto_remove=True,
-            labels={
-                RUN_LABEL: self._run_id,
-                EXPIRES_LABEL: str(int(time.time()) + self._lifetime),
-                OWNER_LABEL: str(Owner.me()),
-            },
-            network_mode="bridge" if environment.network == "open" else "none",
+            labels=self._labels(),
+            network_mode=network,
+            mounts=[
+                Mount(place, source, type="bind", read_only=True)
+                for source, place in environment.mounts.items()
+            ],
             working_dir=environment.workdir,
             environment=dict(environment.variables),
             nano_cpus=int(self._granted(environment.cpus) * 1e9),
@@ -185,6 +208,13 @@ class Docker:
             security_opt=["no-new-privileges"],
             healthcheck={"test": ["NONE"]},
         )
+
+    def _labels(self) -> dict[str, str]:
+        return {
+            RUN_LABEL: self._run_id,
+            EXPIRES_LABEL: str(int(time.time()) + self._lifetime),
+            OWNER_LABEL: str(Owner.me()),
+        }
 
     def _remove(self, name: str) -> None:
         self._unremoved.add(name)
@@ -202,6 +232,11 @@ class Docker:
             except (DockerException, OSError):
                 return
             self._unremoved.discard(name)
+
+
+def _new_name() -> str:
+    """Given before a thing is made: a start that was cancelled can still be undone."""
+    return f"harness-{uuid.uuid4().hex}"
 
 
 def connect() -> docker.DockerClient:

@@ -71,7 +71,7 @@ class Views:
         # It is not measured: it may use what the machine has.
         memory_mb = max(environment.memory_mb, 8192)
         free = replace(
-            environment, base="", network="none", variables={}, memory_mb=memory_mb, pids=4096
+            environment.untouched, network="none", variables={}, memory_mb=memory_mb, pids=4096
         )
         async with self._open(free, image) as (box, container):
             certificate = await history.agents_view(box, environment.workdir, environment.base)

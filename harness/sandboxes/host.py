@@ -24,6 +24,11 @@ class Host:
     async def prepare(self, environment: Environment, /) -> Prepared:
         if environment.recipe:
             raise UsageError("the host sandbox is for tests and builds no recipes; use bubblewrap")
+        if environment.door or environment.mounts:
+            raise UsageError(
+                "the host sandbox has no door and mounts nothing, so no agent's own program runs "
+                "in it; use --sandbox docker or bubblewrap"
+            )
         return Prepared("")
 
     @asynccontextmanager

@@ -4,7 +4,9 @@ It starts a `sh` whenever it is sent a pair of pipes, buries orphans, kills ever
 and when its owner is gone. It is run from its text (`python -c`), so that a box need not see this
 file, and it imports nothing of the project.
 
-usage: python -I -S -c TEXT CONTROL-FD RLIMITS
+With a PORT it listens there, on the box's loopback, and hands the socket out to its owner.
+
+usage: python -I -S -c TEXT CONTROL-FD RLIMITS [PORT]
 """
 
 from __future__ import annotations
@@ -37,13 +39,20 @@ def main() -> None:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     for unwanted in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(unwanted, lambda *_: None)
-    control.send(b"ready")
+    hello(control, sys.argv[3:])
     null = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(null, fd)
     while serve(control, woken, limits):
         pass
     purge(control)
+
+
+def hello(control: socket.socket, wanted: list[str]) -> None:
+    ports = [socket.create_server(("127.0.0.1", int(port))) for port in wanted]
+    socket.send_fds(control, [b"ready"], [port.fileno() for port in ports])
+    for port in ports:
+        port.close()
 
 
 def serve(control: socket.socket, woken: int, limits: list[tuple[int, ...]]) -> bool:

@@ -37,6 +37,8 @@ class Kept:
         self._waiting: dict[bytes, asyncio.Future[bytes]] = {}
         self._wires: dict[int, PipeWire] = {}
         self._gone = False
+        self.port: socket.socket | None = None
+        """Listens on the loopback of the box, where that was asked for."""
 
     @classmethod
     async def start(
@@ -46,6 +48,7 @@ class Kept:
         cwd: str,
         env: Mapping[str, str],
         limits: Mapping[int, int] | None = None,
+        port: int = 0,
     ) -> Kept:
         """Run a keeper under `wrapper`; what that says when it fails becomes the Fault."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -54,6 +57,7 @@ class Kept:
                 *wrapper,
                 *(str(python()), "-I", "-S", "-c", _KEEPER.read_text(), str(theirs.fileno())),
                 ",".join(f"{kind}={value}" for kind, value in (limits or {}).items()),
+                *([str(port)] if port else []),
             ]
             try:
                 process = _spawn(argv, cwd=cwd, env=env, fd=theirs.fileno(), said=said)
@@ -102,6 +106,8 @@ class Kept:
     async def close(self) -> None:
         """End the keeper and, with it, everything in the box."""
         self._lose()
+        if self.port:
+            self.port.close()
         # The end of the socket tells the keeper to kill what it kept, and to go.
         self._control.close()
         if not await _exited(self._process, CLOSE_SECONDS):
@@ -111,11 +117,11 @@ class Kept:
     async def _greet(self, said: IO[bytes]) -> None:
         loop = asyncio.get_running_loop()
         self._control.setblocking(False)
-        try:
-            async with asyncio.timeout(START_SECONDS):
-                hello = await loop.sock_recv(self._control, 64)
-        except (TimeoutError, OSError):
-            hello = b""
+        hello = b""
+        with suppress(OSError):
+            if await _readable(self._control.fileno(), START_SECONDS):
+                hello, fds, _, _ = socket.recv_fds(self._control, 64, 1)
+                self.port = socket.socket(fileno=fds[0]) if fds else None
         if hello != b"ready":
             said.seek(0)
             lines = said.read().decode(errors="replace").strip().splitlines() or ["no reason given"]
@@ -230,17 +236,24 @@ async def _exited(process: subprocess.Popen[bytes], seconds: float) -> bool:
     """Wait for a child without a thread: its descriptor becomes readable when it ends."""
     if process.poll() is not None:
         return True
-    loop = asyncio.get_running_loop()
     watch = os.pidfd_open(process.pid)
-    ended = asyncio.Event()
-    loop.add_reader(watch, ended.set)
+    try:
+        if not await _readable(watch, seconds):
+            return False
+    finally:
+        os.close(watch)
+    process.wait()
+    return True
+
+
+async def _readable(fd: int, seconds: float) -> bool:
+    loop, ready = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(fd, ready.set)
     try:
         async with asyncio.timeout(seconds):
-            await ended.wait()
+            await ready.wait()
     except TimeoutError:
         return False
     finally:
-        loop.remove_reader(watch)
-        os.close(watch)
-    process.wait()
+        loop.remove_reader(fd)
     return True

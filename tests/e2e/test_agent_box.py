@@ -1,6 +1,7 @@
 """The agent's box: the past of the repository, none of its future, and no way out.
 
-Each attempt to get out is made for real, in one box of each kind, and must come to nothing.
+Each attempt to get out is made for real, in one box of each kind, and must come to nothing. The
+box has a door, as that of an agent that runs its own program has: it is to be the only way out.
 """
 
 from __future__ import annotations
@@ -79,7 +80,10 @@ async def place(
         async with sandboxes.open(whole) as box:
             asked = await sh(box, "git rev-parse HEAD v2")
         base, fix = asked.split()
-    yield Place(sandboxes, replace(whole, base=base), file, fix)
+    door = await asyncio.start_unix_server(lambda _, writer: writer.close(), folder / "door")
+    async with door:
+        agents = replace(whole, base=base, door=str(folder / "door"))
+        yield Place(sandboxes, agents, file, fix)
     if isinstance(sandboxes, Docker):
         sandboxes.close()
     del os.environ["HARNESS_CANARY"], os.environ["OPENAI_API_KEY"]
