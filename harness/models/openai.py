@@ -1,27 +1,34 @@
-"""Any OpenAI-compatible endpoint, through the openai package. The only module that knows it."""
+"""A model at an endpoint, through the openai package. The only module that knows it."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
+import httpx2
 import openai
 
 from harness.errors import Fault, LimitReached, UsageError
+from harness.models.knobs import Knobs
 from harness.models.mending import mended
-from harness.models.prices import Prices, Tariff, flat
+from harness.models.prices import Tariff
 from harness.models.retrying import Retrying, Transient
 from harness.models.trouble import Trouble, inside, sort, words
-from harness.models.wires import chat
+from harness.models.wires import messages
+from harness.models.wires.reading import Cut, Fold, NotAReply
+from harness.models.wires.sse import Parser
 from harness.types import Ending, Message, Reply, Request, Usage
 
-_HEADERS = {"Content-Type": "application/json", "X-Stainless-Raw-Response": "raw"}
 _NO_KEY = "none"
 _SECRET_CHARS = 16
 _ERROR_CHARS = 100_000
+_BYTES_A_TOKEN = 4
+_LAST_WORDS = 30.0
+"""For so many seconds a stream whose reply is complete may think about its usage."""
 
 
 class EndpointRefused(UsageError):
@@ -63,45 +70,77 @@ def unkeyed(text: str, key: str, *, least: int = 4) -> str:
     return text
 
 
-class Chat:
-    """One call of Chat Completions: no retries, no budget, no trace; those are layers above."""
+class Call:
+    """One call over a wire: no retries, no budget, no trace; those are layers above."""
 
-    def __init__(
-        self, client: openai.AsyncOpenAI, settings: Mapping[str, Any], tariff: Tariff
-    ) -> None:
+    def __init__(self, client: openai.AsyncOpenAI, model: str, knobs: Knobs) -> None:
         self.client = client
-        self.settings = settings
-        self.tariff = tariff
+        self.tariff = Tariff(str(client.base_url), model, knobs.prices())
+        self._knobs = knobs
+        self._wire = knobs.protocol
+        self._settings = knobs.settings(model)
+        self._headers = headers(client, knobs)
 
     async def complete(self, request: Request, /) -> Reply:
-        body = chat.encode(request, self.settings)
+        body = self._wire.encode(request, self._settings)
         try:
-            answer = await self.client.post(
-                "/chat/completions", cast_to=object, content=body, options={"headers": _HEADERS}
-            )
+            answer = await self._post(body)
+            said, text = answer.headers, await self._text(answer)
         except openai.APIStatusError as error:
-            headers = {k.lower(): v for k, v in error.response.headers.items()}
             text = self._unkeyed(error.response.text or str(error.body or ""))[:_ERROR_CHARS]
-            return self._meet(sort(error.status_code, headers, text))
-        except openai.APIConnectionError as error:
+            return self._meet(sort(error.status_code, _lower(error.response.headers), text))
+        except (openai.APIConnectionError, httpx2.HTTPError) as error:
             cause = error.__cause__ or error
-            where = self.client.base_url
-            said = self._unkeyed(f"{type(cause).__name__}: {cause}")
-            raise Transient(f"{where}: {words(said)}") from error
-        return self._read(answer)
+            told = self._unkeyed(f"{type(cause).__name__}: {cause}")
+            raise Transient(f"{self.client.base_url}: {words(told)}") from error
+        return counted(self._read(_lower(said), text), body)
 
-    def _read(self, answer: Any) -> Reply:
-        headers = {k.lower(): v for k, v in answer.headers.items()}
-        content = answer.http_response.content
+    async def _post(self, body: bytes) -> httpx2.Response:
+        """An answer of status 200. A connection that was closed under us is not held against it.
+
+        Some servers hang up after a stream without saying so; they have not seen the request.
+        """
+        try:
+            return await self._once(body)
+        except openai.APIConnectionError as error:
+            if "without sending a response" not in str(error.__cause__):
+                raise
+        return await self._once(body)
+
+    async def _once(self, body: bytes) -> httpx2.Response:
+        answer = await self.client.post(
+            self._wire.PATH,
+            cast_to=httpx2.Response,
+            content=body,
+            options={"headers": self._headers},
+            stream=self._knobs.stream,
+            stream_cls=openai.AsyncStream[Any],
+        )
+        return cast(httpx2.Response, answer)
+
+    async def _text(self, answer: httpx2.Response) -> str:
+        """The body; of a stream, the body that it stands for."""
+        if not self._knobs.stream:
+            return answer.content.decode("utf-8-sig", errors="replace")
+        try:
+            if "application/json" in answer.headers.get("content-type", ""):
+                return (await answer.aread()).decode("utf-8-sig", errors="replace")
+            return json.dumps(await folded(self._wire.Fold(), answer, self._knobs.idle))
+        except (NotAReply, RecursionError) as error:
+            raise Transient(self._unkeyed(f"{self.client.base_url}: {error}")) from None
+        finally:
+            await answer.aclose()
+
+    def _read(self, headers: Mapping[str, str], said: str) -> Reply:
         try:
             # Short keys may be words that an honest reply has a use for.
-            payload = json.loads(self._unkeyed(content.decode("utf-8-sig"), least=_SECRET_CHARS))
+            payload = json.loads(self._unkeyed(said, least=_SECRET_CHARS))
             if trouble := inside(payload, headers):
                 return self._meet(trouble)
-            reply = chat.decode(payload)
+            reply = self._wire.decode(payload)
         except (ValueError, RecursionError) as error:
             # Half a JSON, an HTML page: something between us is unwell.
-            shown = words(self._unkeyed(content.decode(errors="replace"))[:_ERROR_CHARS])
+            shown = words(self._unkeyed(said)[:_ERROR_CHARS])
             why = self._unkeyed(str(error))
             raise Transient(f"unreadable answer ({why}): {shown}") from None
         return self._priced(reply)
@@ -133,54 +172,81 @@ class Chat:
                 raise Fault("model", said)
 
 
-@dataclass(frozen=True, slots=True)
-class Knobs:
-    """What may follow a model's name: sampling goes to the endpoint, the rest stays here."""
+def headers(client: openai.AsyncOpenAI, knobs: Knobs) -> dict[str, str | openai.Omit]:
+    """What each request says besides its body: above all, whose key it is."""
+    said: dict[str, str | openai.Omit] = {"Content-Type": "application/json"}
+    if knobs.wire == "messages":
+        said["anthropic-version"] = messages.VERSION
+    of_anthropic = (client.base_url.host or "").endswith("anthropic.com")
+    if knobs.auth == "x-api-key" or (knobs.auth == "auto" and of_anthropic):
+        said |= {"x-api-key": client.api_key, "Authorization": openai.Omit()}
+    return said
 
-    temperature: float | None = None
-    top_p: float | None = None
-    max_tokens: int | None = None
-    max_completion_tokens: int | None = None
-    reasoning_effort: str | None = None
-    timeout: float = 900.0
-    attempts: int = 8
-    first_pause: float = 1.0
-    price_in: float | None = None
-    price_out: float | None = None
-    price_cached: float | None = None
-    price_cache_write: float | None = None
 
-    def settings(self) -> dict[str, Any]:
-        sent = ("temperature", "top_p", "max_tokens", "max_completion_tokens", "reasoning_effort")
-        return {name: value for name in sent if (value := getattr(self, name)) is not None}
+async def folded(fold: Fold, answer: httpx2.Response, idle: float) -> dict[str, Any]:
+    """The response that a stream amounts to. Cut where it ends, or falls silent, too early.
 
-    def prices(self) -> Prices | None:
-        """What was given, None where nothing was; UsageError for half a price."""
-        named = (self.price_in, self.price_out, self.price_cached, self.price_cache_write)
-        if any(usd is not None for usd in named) and None in named[:2]:
-            raise UsageError("price_in=.. and price_out=.. go together; give both, or neither")
-        return flat(self.price_in, self.price_out, self.price_cached, self.price_cache_write)
+    What goes wrong once the reply is complete takes nothing from it but its usage.
+    """
+    parser, chunks = Parser(), answer.aiter_bytes()
+    closed = False
+    try:
+        while not closed:
+            async with asyncio.timeout(min(idle, _LAST_WORDS) if fold.done else idle):
+                chunk = await anext(chunks, None)
+            told = parser.close() if chunk is None else parser.feed(chunk)
+            for event in told:
+                fold.add(event)
+            closed = chunk is None
+    except TimeoutError:
+        if not fold.done:
+            raise Cut(f"the stream was silent for {idle:g} seconds") from None
+    except httpx2.HTTPError:
+        if not fold.done:
+            raise
+    return fold.whole()
+
+
+def counted(reply: Reply, body: bytes) -> Reply:
+    """The reply with its tokens. Where the endpoint counted none they are estimated, and said so.
+
+    A limit in tokens must hold there too. There is no price for what was not counted.
+    """
+    if reply.usage.tokens:
+        return reply
+    said = reply.message
+    written = [said.content, said.reasoning or "", *(call.arguments for call in said.calls)]
+    estimate = replace(
+        reply.usage,
+        fresh=len(body) // _BYTES_A_TOKEN,
+        output=sum(len(part.encode()) for part in written) // _BYTES_A_TOKEN,
+        usd=None,
+    )
+    return replace(reply, usage=estimate, served={**reply.served, "usage": "estimated"})
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
     """A model at an endpoint, with transport retries. Close it in the loop that used it."""
 
-    wire: Chat
+    call: Call
     retrying: Retrying
 
     async def complete(self, request: Request, /) -> Reply:
         return mended(await self.retrying.complete(request), request)
 
     async def close(self) -> None:
-        await self.wire.client.close()
+        await self.call.client.close()
 
 
 def connect(model: str, endpoint: Endpoint, knobs: Knobs) -> Connection:
     """The model `model` at `endpoint`."""
-    tariff = Tariff(endpoint.base_url, model, knobs.prices())
-    wire = Chat(endpoint.client(knobs.timeout), {"model": model, **knobs.settings()}, tariff)
-    return Connection(wire, Retrying(wire, attempts=knobs.attempts, first=knobs.first_pause))
+    call = Call(endpoint.client(knobs.timeout), model, knobs)
+    return Connection(call, Retrying(call, attempts=knobs.attempts, first=knobs.first_pause))
 
 
 async def preflight(endpoint: Endpoint) -> None:

@@ -15,7 +15,8 @@ from harness.errors import UsageError, unknown
 from harness.experiment import Experiment, check_money, on
 from harness.meter import RunMeter
 from harness.models import MODELS
-from harness.models.openai import Connection, Endpoint, Knobs, connect
+from harness.models.knobs import Knobs
+from harness.models.openai import Connection, Endpoint, connect
 from harness.registry import build, is_path, locate
 from harness.sandboxes import SANDBOXES
 from harness.sandboxes.choice import choose

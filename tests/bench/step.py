@@ -30,7 +30,8 @@ from starlette.routing import Route
 
 from harness.attempt import Parts, run_attempt
 from harness.meter import RunLimits, RunMeter
-from harness.models.openai import Endpoint, Knobs, connect
+from harness.models.knobs import Knobs
+from harness.models.openai import Endpoint, connect
 from harness.sandboxes.docker import Docker
 from harness.types import (
     Attempt,

@@ -159,7 +159,7 @@ def status(code: int, body: bytes, **headers: str) -> Spoiling:
 async def reset(inner: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
     """Take the question and hang up, as a proxy does that is restarted."""
     await whole(receive)
-    _hang_up(send)
+    hang_up(send)
 
 
 async def stall(inner: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
@@ -184,7 +184,7 @@ async def cut_off(inner: ASGIApp, scope: Scope, receive: Receive, send: Send) ->
     headers = [(b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
-    _hang_up(send)
+    hang_up(send)
 
 
 async def _true_answer(inner: ASGIApp, scope: Scope, receive: Receive) -> bytes:
@@ -197,7 +197,7 @@ async def _true_answer(inner: ASGIApp, scope: Scope, receive: Receive) -> bytes:
     return b"".join(message.get("body", b"") for message in said)
 
 
-def _hang_up(send: Any) -> None:
+def hang_up(send: Any) -> None:
     """ASGI has no word for it: uvicorn's own cycle, behind `send`, holds the connection."""
     transport = send.__self__.transport
     abruptly = struct.pack("ii", 1, 0)

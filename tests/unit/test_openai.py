@@ -12,7 +12,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from harness.errors import Fault, LimitReached, UsageError
-from harness.models.openai import Endpoint, EndpointRefused, Knobs, connect, preflight
+from harness.models.knobs import Knobs
+from harness.models.openai import Endpoint, EndpointRefused, connect, preflight
 from harness.models.serving import served
 from harness.types import Ending, Message, Reply, Request
 
