@@ -188,9 +188,17 @@ async def _grade(this: _Try, submission: Submission) -> Grade:
         grade = await parts.grader.grade(this.task, submission, parts.sandboxes)
     this.grade = time.monotonic() - started
     this.blobs["tests"] = parts.archive.keep(json.dumps(dict(grade.tests)).encode())
+    if expected := _expected(this.task):
+        this.blobs["expected"] = parts.archive.keep(json.dumps(expected).encode())
     for name, log in grade.logs.items():
         this.blobs[f"log.{name}"] = parts.archive.keep(log)
     return grade
+
+
+def _expected(task: Task) -> dict[str, list[str]]:
+    """The tests that a verdict tallies, by list, where the task names them."""
+    lists = ("fail_to_pass", "pass_to_pass")
+    return {name: list(task.oracle[name]) for name in lists if name in task.oracle}
 
 
 def _note(trace: Trace) -> Any:

@@ -279,7 +279,7 @@ class Graded(Value):
     facts: Mapping[str, Any] = field(default_factory=dict)
     """Model as served, image digest, limits as enforced, divergence of a replay."""
     blobs: Mapping[str, str] = field(default_factory=dict)
-    """Evidence by name: `patch`, `tests`, `log.*`, each a sha256 under `blobs/`."""
+    """Evidence by name: `patch`, `tests`, `expected`, `log.*`, each a sha256 under `blobs/`."""
     at: str = ""
     """When it was settled, UTC, ISO 8601."""
     kind: Literal["graded"] = "graded"

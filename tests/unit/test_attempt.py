@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -108,6 +109,15 @@ async def test_a_solved_task_is_graded_resolved_with_its_evidence(store: RunStor
     assert record.ending is Ending.SUBMITTED and record.usage.calls == 2
     assert store.fetch(record.blobs["patch"]) == b"yes\n"
     assert store.fetch(record.blobs["log.out"]) == b"log"
+
+
+async def test_the_names_of_the_expected_tests_are_kept_where_the_task_has_them(
+    store: RunStore,
+) -> None:
+    named = replace(TASK, oracle={"fail_to_pass": ("a",), "pass_to_pass": (), "patch": "secret"})
+    record = await run_attempt(ATTEMPT, named, parts(store, [says("echo yes > done")]))
+    kept = json.loads(store.fetch(record.blobs["expected"]))
+    assert kept == {"fail_to_pass": ["a"], "pass_to_pass": []}
 
 
 async def test_a_limit_is_an_ending_and_the_work_so_far_is_graded(store: RunStore) -> None:
