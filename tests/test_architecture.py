@@ -43,7 +43,7 @@ ONLY_IN = {
     "tqdm": "harness/progress.py",
     "ray": "harness/executors/ray.py",
     "scipy": "results/stats/",
-    "starlette": ("harness/models/", "tasks/demo/"),
+    "starlette": ("harness/models/", "tasks/demo/", "results/view/app.py"),
     "uvicorn": "harness/models/serving.py",
 }
 TOP_LEVEL = {"pyproject.toml", "README.md", "harness", "scaffolds", "tasks", "results", "tests"}

@@ -144,6 +144,20 @@ def scan(store: RunStore, rules: Sequence[Rule] = RULES) -> Audit:
     return _audit(store.folder, manifest, sheets, rules)
 
 
+def marks_of(
+    store: RunStore,
+    attempt: Attempt,
+    tried: int,
+    resolved: bool | None,
+    facets: Mapping[str, str],
+) -> tuple[Sequence[Mark], Sequence[str]]:
+    """The marks of one attempt of which the ledger knows so many tries, and what was not read."""
+    sheet = _Sheet(attempt, resolved)
+    _read_attempt(store, sheet, tried, upstream(facets), RULES)
+    order = [rule.name for rule in _by_severity(RULES)]
+    return sorted(sheet.marks, key=lambda mark: order.index(mark.rule)), sheet.unread
+
+
 def _read_attempt(
     store: RunStore, sheet: _Sheet, tried: int, of: Upstream, rules: Sequence[Rule]
 ) -> None:

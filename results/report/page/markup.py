@@ -8,7 +8,7 @@ from typing import Any
 
 from results.report.layout import clean
 
-_VOID = {"br", "hr", "input", "meta"}
+_VOID = {"br", "hr", "input", "link", "meta"}
 
 
 class Html(str):

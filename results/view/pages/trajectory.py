@@ -1,0 +1,242 @@
+"""What an agent thought, did and saw, a card for each step."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from harness.api import Event
+from results.audit.actions import shell_text
+from results.report.page.markup import Html, joined, tag
+from results.report.page.spelt import NONE, usd
+from results.view.pages.bits import chip, count, folded, link, seconds, text
+from results.view.pages.changes import replaced
+from results.view.steps import Beat, Step, a_list, a_map
+from results.view.visible import one_line
+
+_OLD, _NEW = ("old", "old_str", "old_string"), ("new", "new_str", "new_string")
+SHORT = 120
+
+
+def step(one: Step, raw: str, *, here: bool = False) -> Html:
+    """One card. `raw` is the address of the trace's lines, up to their number."""
+    beat, message = one.beat, a_map(one.reply.get("message"))
+    if beat.number == 0:
+        return _opening(one, raw)
+    reasoning, said = message.get("reasoning"), message.get("content")
+    parts = [
+        folded(str(reasoning), raw=f"{raw}{beat.line}", lines=8, class_="thought")
+        if reasoning
+        else "",
+        folded(str(said), raw=f"{raw}{beat.line}", lines=16, class_="said") if said else "",
+        *_acts(one, [a_map(call) for call in a_list(message.get("calls"))], raw),
+    ]
+    finish = one.reply.get("finish")
+    if finish not in ("stop", "tool_calls", None):
+        parts.append(tag("p", chip(f"reply ended: {finish}", "unsolved")))
+    label = f"step {beat.number}: {beat.title}"
+    return tag(
+        "article",
+        _gutter(beat, raw),
+        tag("div", *parts, class_="body"),
+        class_="step" + (" found" if here else ""),
+        id=f"s{beat.number}",
+        tabindex="-1",
+        aria_label=label,
+    )
+
+
+def _gutter(beat: Beat, raw: str) -> Html:
+    """What a step took, beside it."""
+    tokens = f"{count(beat.prompt)} in, {count(beat.output)} out"
+    told = [
+        tag("a", f"{beat.number}", href=f"#s{beat.number}", class_="no"),
+        tag("span", seconds(beat.model_seconds), title="seconds of the model"),
+        tag(
+            "span",
+            seconds(beat.tool_seconds),
+            title="seconds of commands in the box",
+            class_="tool",
+        )
+        if beat.tool_seconds
+        else "",
+        tag("span", tokens, title="tokens"),
+        tag("span", NONE if beat.usd is None else usd(beat.usd), title="dollars"),
+        "" if beat.live else chip("replayed", title="a reply of an earlier try, paid for then"),
+        tag("a", "trace", href=f"{raw}{beat.line}", class_="raw", title=f"line {beat.line} of it"),
+    ]
+    return tag("div", *told, class_="gutter")
+
+
+def _opening(one: Step, raw: str) -> Html:
+    """What the model was told before it said anything, folded away."""
+    parts = []
+    for line, event in one.events:
+        message = a_map(event.get("message"))
+        if event["kind"] == "message":
+            role, said = str(message.get("role")), str(message.get("content") or "")
+            head = tag(
+                "summary",
+                tag("b", text(role)),
+                f" {len(said):,} characters: ",
+                tag("span", text(one_line(said, SHORT)), class_="soft"),
+            )
+            parts.append(
+                tag("details", head, folded(said, raw=f"{raw}{line}", lines=400, class_="said"))
+            )
+    parts += [
+        part for _, part in _box([pair for pair in one.events if pair[1]["kind"] != "message"], raw)
+    ]
+    if not parts:
+        return Html("")
+    return tag(
+        "article",
+        tag("div", tag("span", "0", class_="no"), tag("span", "prompt"), class_="gutter"),
+        tag("div", *parts, class_="body"),
+        class_="step",
+        id="s0",
+        tabindex="-1",
+    )
+
+
+def _acts(one: Step, calls: Sequence[Mapping[str, Any]], raw: str) -> Iterator[Html]:
+    """Each call with what came back of it; then what no call explains."""
+    answers = {
+        str(a_map(e.get("message")).get("call_id")): (line, a_map(e.get("message")))
+        for line, e in one.events
+        if e["kind"] == "message" and a_map(e.get("message")).get("call_id")
+    }
+    box = list(_box(one.events, raw))
+    for call in calls:
+        arguments = _arguments(call.get("arguments"))
+        script = shell_text(arguments) if isinstance(arguments, Mapping) else ""
+        yield _call(call, arguments, script)
+        answer = answers.get(str(call.get("id")))
+        ran = _taken(box, script if isinstance(script, str) else "")
+        if ran:
+            yield ran
+        elif answer:
+            yield folded(str(answer[1].get("content") or ""), raw=f"{raw}{answer[0]}")
+    yield from (part for _, part in box)
+    if not calls or not answers:
+        yield from _told(one, raw)
+
+
+def _taken(box: list[tuple[str, Html]], script: str) -> Html | None:
+    """The command in the box that a call's script was run as, taken out of what is left."""
+    bare = script.strip()
+    for at, (ran, part) in enumerate(box):
+        if bare and ran.strip() == bare:
+            del box[at]
+            return part
+    return None
+
+
+def _told(one: Step, raw: str) -> Iterator[Html]:
+    """What the model was told next, where it answers no call by name."""
+    for line, event in one.events:
+        message = a_map(event.get("message"))
+        if event["kind"] == "message" and message.get("role") in ("user", "tool"):
+            who = "told" if message.get("role") == "user" else "answer"
+            yield tag("p", who, class_="label")
+            yield folded(str(message.get("content") or ""), raw=f"{raw}{line}")
+
+
+def _call(call: Mapping[str, Any], arguments: object, script: str | list[str]) -> Html:
+    """A tool and what it was asked, as a person would write it."""
+    name = tag("span", text(str(call.get("name"))), class_="tool-name")
+    if not isinstance(arguments, Mapping):
+        unread = folded(str(call.get("arguments") or ""), class_="command", lines=12)
+        return tag("div", name, unread, class_="call")
+    if script:
+        shown = script if isinstance(script, str) else " ".join(script)
+        rest = {k: v for k, v in arguments.items() if v != script and v not in (None, "")}
+        return tag(
+            "div", name, *_scalars(rest), folded(shown, class_="command", codes=True), class_="call"
+        )
+    old = next((arguments[k] for k in _OLD if isinstance(arguments.get(k), str)), None)
+    new = next((arguments[k] for k in _NEW if isinstance(arguments.get(k), str)), None)
+    if old is not None or new is not None:
+        rest = {k: v for k, v in arguments.items() if k not in (*_OLD, *_NEW)}
+        return tag("div", name, *_scalars(rest), replaced(old or "", new or ""), class_="call")
+    return tag("div", name, *_scalars(arguments), *_long(arguments), class_="call")
+
+
+def _scalars(arguments: Mapping[str, Any]) -> Iterator[Html]:
+    """Arguments that fit on a line."""
+    for key, value in arguments.items():
+        told = value if isinstance(value, str) else json.dumps(value)
+        if len(told) <= SHORT and "\n" not in told:
+            yield tag("span", tag("i", text(key)), " ", tag("code", text(told)), class_="argument")
+
+
+def _long(arguments: Mapping[str, Any]) -> Iterator[Html]:
+    for key, value in arguments.items():
+        told = value if isinstance(value, str) else json.dumps(value, indent=1)
+        if len(told) > SHORT or "\n" in told:
+            yield tag("p", text(key), class_="label")
+            yield folded(told, class_="command", codes=True)
+
+
+def _arguments(written: object) -> object:
+    try:
+        return json.loads(written) if isinstance(written, str) else written
+    except (ValueError, RecursionError):
+        return written
+
+
+def _box(events: Sequence[tuple[int, Event]], raw: str) -> Iterator[tuple[str, Html]]:
+    """What is no reply and no message: the script that ran, if one did, and how it looks."""
+    for line, event in events:
+        match event["kind"]:
+            case "exec":
+                argv = [str(word) for word in a_list(event.get("argv"))]
+                yield argv[-1] if argv else "", _exec(event, argv, f"{raw}{line}")
+            case "read" | "write":
+                yield "", _file(event, f"{raw}{line}")
+            case "note" | "diverged" | "replay_ended" | "fault" | "ending":
+                yield "", _remark(event)
+            case "try" | "reply" | "message" | "request" | "submission" | "verdict":
+                pass
+            case kind:
+                yield "", tag("p", chip(text(kind)), class_="remark")
+
+
+def _exec(event: Event, argv: Sequence[str], raw: str) -> Html:
+    ended, code = event.get("ended"), event.get("exit_code")
+    good = ended == "exit" and code == 0
+    word = (
+        f"exit {code}"
+        if ended == "exit"
+        else {"deadline": "killed: out of time"}.get(str(ended), str(ended))
+    )
+    took = event.get("seconds")
+    head = [chip(word, "passed" if good else "failed"), f" {seconds(float(took or 0))}"]
+    if omitted := event.get("omitted"):
+        head.append(f", {omitted:,} bytes left out in the middle")
+    output = str(event.get("output") or "")
+    body = folded(output, raw=raw) if output.strip() else Html("")
+    script = argv[-1] if len(argv) == 3 and argv[1] in ("-c", "-lc") else " ".join(argv)
+    return joined([tag("p", *head, class_="ran", title=text(one_line(script))), body])
+
+
+def _file(event: Event, raw: str) -> Html:
+    """A file that the harness itself read or wrote in the box for a tool."""
+    verb = "read" if event["kind"] == "read" else "wrote"
+    error = event.get("error")
+    if event["kind"] == "read":
+        size = "" if error else f", {len(str(event.get('data') or '')):,} characters"
+    else:
+        size = f", {event.get('bytes')} bytes"
+    said = [f"{verb} ", tag("code", text(str(event.get("path")))), size]
+    if error:
+        said.append(chip(str(error), "failed"))
+    return tag("p", *said, " ", link("trace", raw, class_="raw"), class_="ran")
+
+
+def _remark(event: Event) -> Html:
+    told = {k: v for k, v in event.items() if k not in ("kind", "at", "note")}
+    name = str(event.get("note") or event["kind"])
+    class_ = "failed" if event["kind"] in ("fault", "diverged", "replay_ended") else ""
+    return tag("p", chip(text(name), class_), " ", *_scalars(told), class_="remark")
