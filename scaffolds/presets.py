@@ -32,7 +32,7 @@ def loop(
         raise UsageError("calls=fenced can carry no tool but bash: use calls=xml, or tools=bash")
     toolset = Toolset(names, choose_output(output), _seconds(command_seconds))
     return Loop(
-        system=prompt("system"),
+        system=f"{prompt('system')}\n\n{prompt('rules')}",
         calls=style,
         retry=choose("retry", retry, RETRIES),
         context=choose("context", context, CONTEXTS),

@@ -22,6 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {  # the longest prefix that fits is the rule
     "harness.sandboxes": {"harness.sandboxes", *BASE},
     "harness.executors": {"harness.executors", *BASE},
     "scaffolds": {"scaffolds", *BASE},
+    "scaffolds.external": {"scaffolds", "harness.sandboxes", *BASE},  # layers, locks, folders
     "tasks": {"tasks", *BASE},
     "results": {"results", *BASE},
     "results.stats": {"results.stats"},

@@ -43,14 +43,14 @@ from harness.types import (
     Verdict,
 )
 from results.store import RunStore
-from scaffolds import SCAFFOLDS
+from scaffolds import AGENTS, SCAFFOLDS
 from scaffolds.factors.written import Fenced, Xml
 from scaffolds.tools import bash, editor, submit
 from tests.property.hostile import DEEP, HUGE, REPLIES, TEXT, nested, share
 
 TASK = Task(Brief(TaskId("t"), "Make it work.", Environment("", "/repo")), {}, "g", "here")
 ATTEMPT = Attempt(TaskId("t"), "c", 0)
-SOLVING = sorted(set(SCAFFOLDS) - {"oracle", "nop"})
+SOLVING = sorted(set(SCAFFOLDS) - {"oracle", "nop", *AGENTS})
 KNOBS: list[dict[str, str]] = [{}, {"calls": "xml", "retry": "resample:9"}, {"context": "elide:1"}]
 
 

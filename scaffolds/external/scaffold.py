@@ -1,0 +1,158 @@
+"""The one scaffold that hosts somebody else's agent: furnish, start, watch, tidy."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from string import Template
+
+from harness.api import Endpoint, Session, Speech
+from harness.errors import Fault
+from harness.sandboxes.threads import unhurried
+from harness.types import Brief, Ending, Environment, ExecResult
+from scaffolds.external.agent import MOUNT, SCRATCH, Agent, filled
+from scaffolds.external.layer import Layer, ready
+from scaffolds.prompts import prompt
+
+START_SECONDS = 180.0
+"""What it may take to say its version, on a machine that has much else to do."""
+PARTING_SECONDS = 10.0
+"""What an agent is given to end by itself, once it has been told that there is no more."""
+TIDY_SECONDS = 30.0
+_UNBOUNDED_SECONDS = 7 * 24 * 3600.0
+_MARGIN_SECONDS = 1.0
+"""So much before the attempt's time is up it is killed: its last words are then still recorded."""
+_KEPT_BYTES = 256 << 10
+_HOME = """mkdir -p "$0" && chmod 700 "$0" || exit
+case "$HOME/" in
+/ | // | "$PWD"/*) exit 3 ;;
+esac
+[ -d "$HOME" ] && [ -w "$HOME" ] || exit 3"""
+"""The image's HOME stays: tools look there for what was fetched for them (~/.cargo, ~/go, ~/.m2).
+Where it is missing, locked or the repository itself, the agent has another (exit code 3)."""
+
+_started: set[tuple[str, str]] = set()
+"""Layers that have been seen to start, each with the image that it was."""
+
+
+def external(agent: Agent, *, version: str = "", model: str = "") -> External:
+    """`version` in place of the pinned one; `model`: what the agent is to think the model's name
+    is, where its prompts depend on that."""
+    return External(replace(agent, version=str(version or agent.version)), model)
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """An agent in the box, headless, with the door as its only endpoint."""
+
+    agent: Agent
+    model: str = ""
+    install: Callable[[Agent], Awaitable[Layer]] = ready
+
+    @property
+    def speech(self) -> Speech:
+        return Speech(self.agent.wire, self.agent.refusal)
+
+    async def equip(self, environment: Environment, /) -> Environment:
+        layer = await self.install(self.agent)
+        return replace(environment, mounts={**environment.mounts, str(layer.folder): MOUNT})
+
+    async def solve(self, brief: Brief, session: Session, /) -> Ending:
+        if session.door is None:
+            raise Fault("scaffold", f"{self.agent.name} was given no door to ask a model through")
+        layer, started = await self.install(self.agent), time.monotonic()
+        values = self._values(brief, session.door)
+        env = {name: filled(text, values) for name, text in self.agent.env.items()}
+        env |= await self._furnish(session, values)
+        await self._check(layer, brief.environment, session, env)
+        argv = [*layer.command, *(filled(word, values) for word in self.agent.argv)]
+        limit = session.limits.seconds
+        left = _UNBOUNDED_SECONDS if limit is None else limit - (time.monotonic() - started)
+        work = session.sandbox.exec(
+            argv,
+            kill_after=max(_MARGIN_SECONDS, left - _MARGIN_SECONDS),
+            env=env,
+            stdin=filled(self.agent.stdin, values).encode(errors="surrogateescape"),
+            keep=_KEPT_BYTES,
+        )
+        try:
+            result = await _until_over(asyncio.ensure_future(work), session.over)
+        finally:
+            await unhurried(self._tidy(session))
+        return self._ending(result, session)
+
+    def _values(self, brief: Brief, door: Endpoint) -> Mapping[str, str]:
+        task = Template(prompt("task")).substitute(
+            statement=brief.statement.strip(), workdir=brief.environment.workdir
+        )
+        statement = f"{task}\n\n{prompt('rules')}"
+        # It is put into configuration files as it stands, and the door knows which model is meant.
+        model = re.sub(r"[^\w./:@+-]", "-", self.model or door.model or "model")
+        names = {"url": door.url, "token": door.token, "model": model, "home": SCRATCH}
+        return {**names, "statement": statement, "task": json.dumps(statement)}
+
+    async def _furnish(self, session: Session, values: Mapping[str, str]) -> Mapping[str, str]:
+        """Write its configuration; return the variables that the box's own must give way to."""
+        box = session.sandbox
+        done = await box.exec(["sh", "-c", _HOME, SCRATCH], kill_after=TIDY_SECONDS)
+        if done.exit_code not in (0, 3):
+            raise Fault("scaffold", f"{SCRATCH} cannot be made in the box: {done.text.strip()}")
+        for name, text in self.agent.files.items():
+            data = filled(text, values).encode(errors="surrogateescape")
+            await box.write(f"{SCRATCH}/{name}", data)
+        return {} if done.ok else {"HOME": SCRATCH}
+
+    async def _check(
+        self, layer: Layer, environment: Environment, session: Session, env: Mapping[str, str]
+    ) -> None:
+        """See that it starts in this image, before anything is paid for."""
+        key = (str(layer.folder), environment.name)
+        if key in _started:
+            return
+        argv = [*layer.command, *self.agent.asked]
+        done = await session.sandbox.exec(argv, kill_after=START_SECONDS, env=env)
+        if not done.ok:
+            raise Fault("scaffold", f"{self.agent.name} does not start here: {_last_words(done)}")
+        _started.add(key)
+
+    async def _tidy(self, session: Session) -> None:
+        """Remove the agent's own files from the repository; what is tracked there stays."""
+        if self.agent.litter:
+            names = [name for each in self.agent.litter for name in (each, f"{each}/**")]
+            patterns = [f":(glob)**/{name}" for name in names]
+            argv = ["git", "-c", "safe.directory=*", "clean", "-ffdxq", "--", *patterns]
+            await session.sandbox.exec(argv, kill_after=TIDY_SECONDS)
+
+    def _ending(self, result: ExecResult | None, session: Session) -> Ending:
+        if result is None:
+            session.note("agent", {"ended": "killed: it went on asking when there was no more"})
+            return Ending.SUBMITTED  # the door knows better
+        session.note("agent", {"ended": result.ended, "exit_code": result.exit_code})
+        if result.ended == "deadline":
+            return Ending.TIME
+        return Ending.SUBMITTED
+
+
+async def _until_over(work: asyncio.Task[ExecResult], over: asyncio.Event) -> ExecResult | None:
+    """The agent's result; None where it had to be killed, some time after the door was shut."""
+    shut = asyncio.ensure_future(over.wait())
+    try:
+        await asyncio.wait({work, shut}, return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            await asyncio.wait({work}, timeout=PARTING_SECONDS)
+        return work.result() if work.done() else None
+    finally:
+        # A cancelled command is killed with all its processes.
+        for each in (work, shut):
+            each.cancel()
+        await asyncio.gather(work, shut, return_exceptions=True)
+
+
+def _last_words(done: ExecResult) -> str:
+    how = f"exit code {done.exit_code}" if done.ended == "exit" else done.ended
+    said = [line.strip() for line in done.text.splitlines() if line.strip()]
+    return f"{' | '.join(said[-3:])[:600]} ({how})" if said else how
