@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
@@ -93,6 +93,15 @@ class Probing(Protocol):
 
     async def probe(self) -> None:
         """Return if it is well; UsageError or Fault, in one line, while it is not."""
+        ...
+
+
+@runtime_checkable
+class Stocked(Protocol):
+    """Sandboxes whose images lie somewhere, and can be listed."""
+
+    async def stock(self) -> Collection[str]:
+        """The names of images that need not be fetched."""
         ...
 
 

@@ -102,6 +102,8 @@ def run(
     ] = None,
     base_url: Annotated[str | None, typer.Option(help="The endpoint.  [OPENAI_BASE_URL]")] = None,
     api_key_env: Annotated[str | None, typer.Option(help="Variable with the key.")] = None,
+    executor: Annotated[str, typer.Option(help="local, or ray: a cluster's nodes.")] = "local",
+    ray_address: Annotated[str, typer.Option(help="HOST:PORT.  [RAY_ADDRESS]")] = "",
     into: Into = None,
     as_json: Json = False,
 ) -> None:
@@ -125,8 +127,9 @@ def run(
     limits = {"turns": turns, "tokens": tokens, "usd": usd, "seconds": seconds}
     wanted = _experiment(file, flags, limits)
     folder = into or RUNS / (file.stem if file else wanted.tasks.name)
-    job = running.job(wanted, folder, assembling.Address(base_url, api_key_env), quiet=as_json)
-    outcome = running.work_off(job)
+    address = assembling.Address(base_url, api_key_env)
+    afar = running.afar(executor, ray_address, width)
+    outcome = running.work_off(running.job(wanted, folder, address, quiet=as_json, afar=afar))
     showing.report([folder], as_json=as_json)
     _leave(outcome, folder)
 

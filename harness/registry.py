@@ -13,6 +13,9 @@ from harness.types import Part
 
 _PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
+_EXTRAS = ("ray",)
+"""Plug-ins whose packages an installation may lack, by the extra that brings them."""
+
 
 def is_path(name: str) -> bool:
     """Whether a name reads as `package.module:factory`."""
@@ -39,7 +42,8 @@ def locate(kind: str, name: str, table: Mapping[str, str]) -> Any:
     try:
         return getattr(import_module(module), attribute)
     except (ImportError, AttributeError) as error:
-        raise UsageError(f"{kind} {name!r} cannot be loaded: {error}") from error
+        hint = f"; pip install 'harness[{name}]'" if name in _EXTRAS else ""
+        raise UsageError(f"{kind} {name!r} cannot be loaded: {error}{hint}") from error
 
 
 class Later:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import re
@@ -48,6 +49,20 @@ def provenance(engine: str = "") -> Provenance:
         },
         engine=engine,
     )
+
+
+def source_digest() -> str:
+    """Of the code that runs here: two machines with the same harness have the same."""
+    root, digest = _SOURCE.parents[1], hashlib.sha256()
+    for package in ("harness", "scaffolds", "tasks", "results"):
+        for path in sorted((root / package).glob("*.py")) + sorted(
+            path
+            for folder in (root / package).iterdir()
+            if folder.is_dir() and folder.name not in ("runs", "demo")
+            for path in folder.rglob("*.py")
+        ):
+            digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def packages(distribution: str) -> dict[str, str]:

@@ -65,18 +65,37 @@ class TraceFile:
     def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
         self._descriptor = descriptor
-        self._began = time.monotonic()
+        self._clock = Clock()
 
     def emit(self, kind: str, data: Mapping[str, Any], /, *, sync: bool = False) -> None:
-        """Append one event; with `sync` it would survive the machine's death, else only ours.
+        """Append one event; with `sync` it would survive the machine's death, else only ours."""
+        self.append(event_line(kind, self._clock.seconds, data), sync=sync)
 
-        Bytes become text whose undecodable bytes are lone surrogates, so `bytes_of` has them
-        back; ValueError for a value that JSON does not know, and for the reserved keys.
-        """
-        if taken := [key for key in _RESERVED if key in data]:
-            raise ValueError(f"an event sets its own {taken[0]!r}; choose another key")
-        event = {"kind": kind, "at": round(time.monotonic() - self._began, 6), **data}
-        append(self._descriptor, self.path, _line(event), sync=sync)
+    def append(self, line: bytes, /, *, sync: bool) -> None:
+        """Append an event whose line somebody else has made."""
+        append(self._descriptor, self.path, line, sync=sync)
+
+
+class Clock:
+    """How long a try has been under way."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._began
+
+
+def event_line(kind: str, at: float, data: Mapping[str, Any]) -> bytes:
+    """One event as its line.
+
+    Bytes become text whose undecodable bytes are lone surrogates, so `bytes_of` has them back;
+    ValueError for a value that JSON does not know, and for the reserved keys.
+    """
+    if taken := [key for key in _RESERVED if key in data]:
+        raise ValueError(f"an event sets its own {taken[0]!r}; choose another key")
+    return _line({"kind": kind, "at": round(at, 6), **data})
 
 
 def bytes_of(text: str) -> bytes:

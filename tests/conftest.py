@@ -55,6 +55,12 @@ def namespace_trouble() -> str:
     return "" if done.returncode == 0 else "the kernel forbids user namespaces"
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if "cluster" not in str(config.getoption("markexpr")):
+        config.hook.pytest_deselected(items=[i for i in items if i.get_closest_marker("cluster")])
+        items[:] = [item for item in items if not item.get_closest_marker("cluster")]
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("docker") and (trouble := engine_trouble()):
         if REQUIRED:

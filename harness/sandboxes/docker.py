@@ -82,6 +82,10 @@ class Docker:
         await in_thread(ping, self._client)
         await in_thread(self._tidy)
 
+    async def stock(self) -> list[str]:
+        """The names of the images that the engine has."""
+        return await in_thread(stock, self._client)
+
     def close(self) -> None:
         """Hang up on the engine."""
         self._tidy()
@@ -269,6 +273,12 @@ def _knock() -> None:
         with socket.socket(socket.AF_UNIX) as probe:
             probe.settimeout(30)
             probe.connect(path)
+
+
+def stock(client: docker.DockerClient) -> list[str]:
+    """Every tag, and what is tagged `latest` also without."""
+    tags = [tag for image in client.api.images() for tag in image.get("RepoTags") or ()]
+    return [*tags, *(tag.removesuffix(":latest") for tag in tags if tag.endswith(":latest"))]
 
 
 def address(client: docker.DockerClient) -> str:

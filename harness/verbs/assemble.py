@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from inspect import signature
 from typing import Any
 
-from harness.api import Closing, Grader, Model, Sandboxes, Scaffold, TaskSource
+from harness.api import Archive, Closing, Grader, Model, Sandboxes, Scaffold, TaskSource
 from harness.attempt import Parts
 from harness.errors import UsageError, unknown
 from harness.experiment import Experiment, check_money, on
@@ -21,7 +21,6 @@ from harness.registry import build, is_path, locate
 from harness.sandboxes import SANDBOXES
 from harness.sandboxes.choice import choose
 from harness.types import Attempt, Condition, Part, Task, TaskId
-from results.store import RunStore
 from scaffolds import SCAFFOLDS
 from tasks import GRADERS, SOURCES
 from tasks.selection import select
@@ -60,11 +59,11 @@ def tell(line: str) -> None:
     print(f"harness: {line}", file=sys.stderr, flush=True)
 
 
-def settle_sandbox(experiment: Experiment) -> Experiment:
+def settle_sandbox(experiment: Experiment, *, afar: bool = False) -> Experiment:
     """The experiment with `auto` decided, having said which kind of box it is and why."""
     if experiment.sandbox.name != "auto":
         return experiment
-    name, why = choose("auto")
+    name, why = ("docker", "each node's own engine") if afar else choose("auto")
     tell(f"boxes by {name}: {why}")
     return on(experiment, Part(name, experiment.sandbox.knobs))
 
@@ -75,18 +74,28 @@ class Address:
 
     base_url: str | None = None
     api_key_env: str | None = None
+    keys: Mapping[str, str] | None = field(default=None, repr=False)
+    """By variable, where they are not this machine's own. None: they are."""
 
     def of(self, part: Part) -> Endpoint:
-        url = part.knobs.get("base_url") or self.base_url or os.environ.get("OPENAI_BASE_URL")
+        url = part.knobs.get("base_url") or self.default
         if not url:
             raise UsageError(
                 f"no endpoint for model {part.name!r}: set OPENAI_BASE_URL or give --base-url URL"
             )
-        variable = str(part.knobs.get("api_key_env") or self.api_key_env or "OPENAI_API_KEY")
-        key = os.environ.get(variable, "")
+        variable = self.variable(part)
+        key = (os.environ if self.keys is None else self.keys).get(variable, "")
         if not key and variable != "OPENAI_API_KEY":
             raise UsageError(f"--api-key-env {variable}: there is no such variable")
         return Endpoint(str(url), key)
+
+    @property
+    def default(self) -> str | None:
+        return self.base_url or os.environ.get("OPENAI_BASE_URL")
+
+    def variable(self, part: Part) -> str:
+        """Which one holds the key for a model."""
+        return str(part.knobs.get("api_key_env") or self.api_key_env or "OPENAI_API_KEY")
 
 
 class Assembly:
@@ -99,8 +108,9 @@ class Assembly:
         self.tasks = loaded.tasks
         self.address = address
         self.conditions = {c.digest: c for c in experiment.conditions}
-        self.sandboxes: Sandboxes = build("sandbox", _named(experiment.sandbox, run_id), SANDBOXES)
-        self.graders: dict[str, Grader] = {}
+        self._boxes = _named(experiment.sandbox, run_id)
+        self._sandboxes: Sandboxes | None = None
+        self._graders: dict[str, Grader] = {}
         self._models: dict[str, Callable[[], Model]] = {}
         self._connections: list[Connection] = []
         for condition in self.conditions.values():
@@ -108,7 +118,22 @@ class Assembly:
             self._models[condition.digest]()
             scaffold(condition.scaffold)
         for name in {task.grader for task in self.tasks.values()}:
-            self.graders[name] = build("grader", grader_part(name, experiment.tasks), GRADERS)
+            self.grader(name)
+
+    def open(self) -> Sandboxes:
+        """Build the boxes' kind, here: the driver of a cluster has none of its own."""
+        if self._sandboxes is None:
+            self._sandboxes = build("sandbox", self._boxes, SANDBOXES)
+        return self._sandboxes
+
+    @property
+    def sandboxes(self) -> Sandboxes:
+        return self.open()
+
+    def grader(self, name: str) -> Grader:
+        if name not in self._graders:
+            self._graders[name] = build("grader", grader_part(name, self.experiment.tasks), GRADERS)
+        return self._graders[name]
 
     def _model(self, condition: Condition) -> Callable[[], Model]:
         part = condition.model
@@ -126,26 +151,33 @@ class Assembly:
         """Hang up on every endpoint, and on the engine."""
         for connection in self._connections:
             await connection.close()
-        if isinstance(self.sandboxes, Closing):
-            self.sandboxes.close()
+        if isinstance(self._sandboxes, Closing):
+            self._sandboxes.close()
 
     def endpoints(self) -> list[Endpoint]:
         """The endpoints that this experiment will call, each once."""
+        return list(dict.fromkeys(map(self.address.of, self._at_endpoints())))
+
+    def keys(self) -> dict[str, str]:
+        """The keys for them by the variables that hold them, for whoever makes the calls."""
+        return {self.address.variable(p): self.address.of(p).api_key for p in self._at_endpoints()}
+
+    def _at_endpoints(self) -> list[Part]:
+        """The models that are asked over the network."""
         talking = [c for c in self.conditions.values() if c.scaffold.name not in SILENT]
-        parts = [
+        return [
             c.model for c in talking if c.model.name not in MODELS and not is_path(c.model.name)
         ]
-        return list(dict.fromkeys(map(self.address.of, parts)))
 
-    def parts(self, attempt: Attempt, store: RunStore, run: RunMeter) -> Parts:
+    def parts(self, attempt: Attempt, archive: Archive, run: RunMeter) -> Parts:
         condition = self.conditions[attempt.condition]
         return Parts(
             model=self._models[condition.digest](),
             sandboxes=self.sandboxes,
             scaffold=scaffold(condition.scaffold),
-            grader=self.graders[self.tasks[attempt.task].grader],
+            grader=self.grader(self.tasks[attempt.task].grader),
             limits=condition.limits,
-            archive=store,
+            archive=archive,
             run=run,
             seed=self.experiment.seed,
         )

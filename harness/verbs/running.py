@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness import codec
-from harness.api import Probing
+from harness.api import Executor, Probing, Work
 from harness.attempt import not_submitted, run_attempt
-from harness.errors import Fault
+from harness.errors import Fault, UsageError, unknown
+from harness.executors import FLEETS
 from harness.executors.local import Local
 from harness.experiment import Experiment
 from harness.meter import RunMeter
@@ -21,6 +23,7 @@ from harness.past import spent
 from harness.progress import bar, steps
 from harness.runner import owed, run
 from harness.types import Attempt, Culprit, Record, Submission, TaskId, Usage
+from harness.verbs.afar.driver import Afar, Run, on_nodes
 from harness.verbs.assemble import Address, Assembly, Loaded, load, recipes, settle_sandbox, tell
 from results.manifest import manifest
 from results.provenance import provenance
@@ -57,13 +60,36 @@ class Job:
     """Patches to be graded as they stand, by task and condition; None: they are to be made.
 
     A declared task that has none here was not submitted."""
+    afar: Afar | None = None
+    """Where the attempts are made, if not on this machine."""
 
 
-def job(experiment: Experiment, folder: Path, address: Address, *, quiet: bool = False) -> Job:
+def afar(executor: str, address: str, width: int | None) -> Afar | None:
+    """What the flags say of where attempts are made."""
+    if executor == "local":
+        if address:
+            raise UsageError("--ray-address goes with --executor ray")
+        return None
+    if executor not in FLEETS:
+        raise unknown("executor", executor, ["local", *FLEETS])
+    return Afar(executor, address, width)
+
+
+def job(
+    experiment: Experiment,
+    folder: Path,
+    address: Address,
+    *,
+    quiet: bool = False,
+    afar: Afar | None = None,
+) -> Job:
     """Build every combination once, now: a wrong name must not wait for hour three."""
     loaded = load(experiment)
-    settled = settle_sandbox(experiment)
-    return Job(settled, loaded, Assembly(settled, loaded, address, run_name(folder)), folder, quiet)
+    settled = settle_sandbox(experiment, afar=bool(afar))
+    assembly = Assembly(settled, loaded, address, run_name(folder))
+    if not afar:
+        assembly.open()
+    return Job(settled, loaded, assembly, folder, quiet, afar=afar)
 
 
 def run_name(folder: Path) -> str:
@@ -106,8 +132,33 @@ async def _all(job: Job, store: RunStore, due: list[Attempt], meter: RunMeter) -
 async def _each(job: Job, store: RunStore, due: list[Attempt], meter: RunMeter) -> None:
     for endpoint in job.assembly.endpoints():
         await preflight(endpoint)
-    await _prepare(job, due)
+    if not job.afar:
+        await _prepare(job, due)
+    with bar(len(due), job.folder.name, quiet=job.quiet) as shown:
+        gate = Gate(_probes(job), shown.say, Patience(faults=max(3, job.experiment.width)))
 
+        def on_settled(record: Record) -> None:
+            gate.settled(record)
+            shown.settled(record)
+
+        async with _executor(job, store, meter, shown.say) as (executor, work):
+            await run(due, gate.guarded(work), store, executor, on_settled)
+
+
+@asynccontextmanager
+async def _executor(
+    job: Job, store: RunStore, meter: RunMeter, say: Callable[[str], None]
+) -> AsyncIterator[tuple[Executor, Work]]:
+    """Who makes the attempts, and how one is made."""
+    if job.afar:
+        of = Run(job.experiment, job.loaded, job.assembly, store, meter, run_name(job.folder))
+        async with on_nodes(of, job.afar, say) as cluster:
+            yield cluster, cluster.hand_over
+    else:
+        yield Local(job.experiment.width), _here(job, store, meter)
+
+
+def _here(job: Job, store: RunStore, meter: RunMeter) -> Work:
     async def work(attempt: Attempt) -> Record:
         task = job.loaded.tasks[attempt.task]
         parts = job.assembly.parts(attempt, store, meter)
@@ -118,14 +169,7 @@ async def _each(job: Job, store: RunStore, due: list[Attempt], meter: RunMeter) 
             return not_submitted(attempt)
         return await run_attempt(attempt, task, parts, given)
 
-    with bar(len(due), job.folder.name, quiet=job.quiet) as shown:
-        gate = Gate(_probes(job), shown.say, Patience(faults=max(3, job.experiment.width)))
-
-        def on_settled(record: Record) -> None:
-            gate.settled(record)
-            shown.settled(record)
-
-        await run(due, gate.guarded(work), store, Local(job.experiment.width), on_settled)
+    return work
 
 
 def _probes(job: Job) -> dict[Culprit, Probe]:
@@ -136,7 +180,8 @@ def _probes(job: Job) -> dict[Culprit, Probe]:
             await preflight(endpoint)
 
     probes: dict[Culprit, Probe] = {"model": endpoints}
-    sandboxes = job.assembly.sandboxes
+    # Of a cluster each node is asked by itself.
+    sandboxes = None if job.afar else job.assembly.sandboxes
     if isinstance(sandboxes, Probing):
         probes["sandbox"] = probes["grader"] = sandboxes.probe
     return probes

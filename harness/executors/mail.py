@@ -1,0 +1,159 @@
+"""What passes between a run's driver and its workers; how it travels is somebody else's matter.
+
+A worker's notices go out in their order and are numbered by it. The driver fetches them, keeps
+what they hold, and says with its next visit how many it has kept: who must not go on before a
+reply would survive this machine waits for that. A worker that nobody visits can so do no more
+than one step, and one that is given up for dead can write nothing any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from harness.types import Attempt, Task, Usage
+
+AT_A_TIME = 1000
+"""Notices of one visit at the most."""
+PATIENCE = 5.0
+"""Seconds after which a visit to somebody who has nothing to say ends empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An attempt with all that a worker needs to begin or to continue it."""
+
+    attempt: Attempt
+    task: Task
+    tries: int
+    """How many earlier tries have left a trace."""
+    past: Mapping[int, bytes] = field(default_factory=dict)
+    """The trace of the try that is to be replayed, by its number."""
+    blobs: Mapping[str, bytes] = field(default_factory=dict)
+    """What that try kept, as far as it is needed again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A try begins its trace."""
+
+    attempt: Attempt
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One event of the trace that its attempt has opened."""
+
+    attempt: Attempt
+    data: bytes
+    sync: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A patch or a log."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An image is on the worker's machine now."""
+
+    image: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Something that only the driver can decide; the answer bears the same number."""
+
+    number: int
+    what: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """What a live call has cost the run."""
+
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An attempt is over: with a record as bytes, or with what its work raised."""
+
+    attempt: Attempt
+    record: bytes = b""
+    error: BaseException | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The worker has ended all that it had under way; nothing follows."""
+
+
+Notice: TypeAlias = Opened | Line | Kept | Ready | Question | Charged | Ended | Stopped
+
+
+class Outbox:
+    """A worker's end."""
+
+    def __init__(self) -> None:
+        self._due: deque[Notice] = deque()
+        self._put = 0
+        self._kept = 0
+        self._more = asyncio.Event()
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._asked: dict[int, asyncio.Future[Any]] = {}
+
+    def put(self, notice: Notice) -> int:
+        """Send it; return its number."""
+        self._due.append(notice)
+        self._put += 1
+        self._more.set()
+        return self._put
+
+    async def kept(self, number: int) -> None:
+        """Return once the driver has kept everything up to the notice with that number."""
+        if self._kept < number:
+            waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            # Numbers only grow, but for those who wait later for something older.
+            self._waiting.append((number, waiting))
+            await waiting
+
+    async def ask(self, what: Any) -> Any:
+        """What the driver answers."""
+        number = self._put + 1
+        self._asked[number] = asyncio.get_running_loop().create_future()
+        try:
+            self.put(Question(number, what))
+            return await self._asked[number]
+        finally:
+            del self._asked[number]
+
+    async def visited(self, kept: int) -> list[Notice]:
+        """The driver's visit: how many notices it has kept, for what is new here."""
+        self._kept = kept
+        late = [(number, waiting) for number, waiting in self._waiting if number > kept]
+        for number, waiting in self._waiting:
+            if number <= kept and not waiting.done():
+                waiting.set_result(None)
+        self._waiting = deque(late)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                await self._more.wait()
+        notices = [self._due.popleft() for _ in range(min(len(self._due), AT_A_TIME))]
+        if not self._due:
+            self._more.clear()
+        return notices
+
+    def told(self, number: int, answer: Any) -> None:
+        """The driver's answer to a question."""
+        asked = self._asked.get(number)
+        if asked and not asked.done():
+            asked.set_result(answer)

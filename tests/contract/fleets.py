@@ -1,0 +1,85 @@
+"""Nodes in this very process: what the cluster does about them is the same as about any."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness import codec
+from harness.executors.cluster import Gone, Hand, Place
+from harness.executors.mail import Ended, Kept, Line, Notice, Opened, Order
+from harness.types import Attempt, Faulted, Record
+from tests.contract.toy_workers import ToyWorker, faulted, task
+
+
+class NearHand:
+    """A worker that can be killed."""
+
+    def __init__(self, worker: Any) -> None:
+        self.worker = worker
+        self.dead: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def ask(self, method: str, /, *args: Any) -> Any:
+        asked = asyncio.ensure_future(getattr(self.worker, method)(*args))
+        await asyncio.wait([asked, self.dead], return_when=asyncio.FIRST_COMPLETED)
+        if self.dead.done():
+            asked.cancel()
+            raise Gone("killed")
+        return await asked
+
+    async def end(self) -> None:
+        self.kill()
+
+    def kill(self) -> None:
+        if not self.dead.done():
+            self.dead.set_result(None)
+
+
+@dataclass
+class Nearby:
+    """Implements Fleet."""
+
+    nodes: list[Place]
+    make: Callable[[Any], Any] = ToyWorker
+    papers: Any = None
+    hands: dict[str, NearHand] = field(default_factory=dict)
+
+    async def places(self) -> list[Place]:
+        return self.nodes
+
+    async def hire(self, place: Place, /) -> tuple[Hand, set[str]]:
+        hand = self.hands[place.name] = NearHand(self.make(self.papers))
+        return hand, await hand.ask("hired", "secret")
+
+
+@dataclass
+class ToyDesk:
+    """Implements Desk with lists."""
+
+    kept: list[Notice] = field(default_factory=list)
+    ended: list[Attempt] = field(default_factory=list)
+
+    def order(self, attempt: Attempt, /) -> Order:
+        tries = sum(isinstance(n, Opened) and n.attempt == attempt for n in self.kept)
+        return Order(attempt, task(attempt), tries)
+
+    def keep(self, notice: Notice, /) -> None:
+        assert isinstance(notice, Opened | Line | Kept)
+        self.kept.append(notice)
+
+    def record(self, ended: Ended, /) -> Record:
+        self.ended.append(ended.attempt)
+        if ended.error:
+            raise ended.error
+        return codec.decode(ended.record)
+
+    async def decide(self, what: Any, /) -> Any:
+        return what
+
+    def lost(self, attempt: Attempt, why: str, /) -> Faulted:
+        return faulted(attempt)
+
+    def close(self, attempt: Attempt, /) -> None:
+        pass

@@ -1,0 +1,106 @@
+"""What every executor promises, on this machine or on many."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from harness.api import Executor, Work
+from harness.errors import UsageError
+from harness.executors import FLEETS
+from harness.executors.cluster import Cluster, Place
+from harness.executors.local import Local
+from harness.registry import locate
+from harness.types import Record
+from tests.contract.fleets import Nearby, ToyDesk
+from tests.contract.toy_workers import ToyWorker, attempts, work
+from tests.e2e.ray_nodes import cluster
+
+pytestmark = pytest.mark.anyio
+Made: TypeAlias = tuple[Executor, Work]
+KINDS = ["local", "nearby", pytest.param("ray", marks=pytest.mark.cluster)]
+
+
+@pytest.fixture(scope="module")
+def address(request: pytest.FixtureRequest) -> Iterator[str]:
+    pytest.importorskip("ray", reason="needs pip install '.[ray]'")
+    folder = Path(tempfile.gettempdir()) / f"hr-{uuid.uuid4().hex[:6]}"
+    with cluster(folder, [2, 2, 2]) as nodes:
+        yield nodes.address
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> tuple[str, str]:
+    needs = request.param == "ray"
+    return request.param, request.getfixturevalue("address") if needs else ""
+
+
+@asynccontextmanager
+async def executor(kind: tuple[str, str]) -> AsyncIterator[Made]:
+    """Four attempts at a time."""
+    name, at = kind
+    if name == "local":
+        yield Local(4), work
+        return
+    fleet = (
+        Nearby([Place("1", "a", 2), Place("2", "b", 2)])
+        if name == "nearby"
+        else locate("executor", name, FLEETS)(at, ToyWorker, None, {})
+    )
+    try:
+        async with Cluster(fleet, ToyDesk(), lambda _: "", print, most=4) as made:
+            yield made, made.hand_over
+    finally:
+        if name == "ray":
+            fleet.close()
+
+
+async def test_every_attempt_is_settled_once(kind: tuple[str, str]) -> None:
+    settled: list[Record] = []
+    planned = attempts(*["ok"] * 20)
+    async with executor(kind) as (made, of):
+        await made.run(planned, of, settled.append)
+    assert sorted(record.attempt for record in settled) == planned
+
+
+async def test_it_can_be_used_again(kind: tuple[str, str]) -> None:
+    settled: list[Record] = []
+    async with executor(kind) as (made, of):
+        for _ in range(2):
+            await made.run(attempts("ok"), of, settled.append)
+    assert len(settled) == 2
+
+
+async def test_nothing_begins_once_an_attempt_is_parked(kind: tuple[str, str]) -> None:
+    settled: list[Record] = []
+    names = ["ok", "parked", *["parked"] * 3, *["ok"] * 20]
+    async with executor(kind) as (made, of):
+        await made.run(attempts(*names), of, settled.append)
+    assert [record.attempt.repeat for record in settled if record.attempt.repeat < 4] == [0]
+    assert len(settled) < 20
+
+
+@pytest.mark.parametrize(("name", "error"), [("bug", RuntimeError), ("refused", UsageError)])
+async def test_what_is_no_fault_of_an_attempt_ends_the_run(
+    kind: tuple[str, str], name: str, error: type[Exception]
+) -> None:
+    with pytest.raises(ExceptionGroup) as raised:
+        async with executor(kind) as (made, of):
+            await made.run(attempts(name, "for ever"), of, lambda _: None)
+    assert raised.group_contains(error)
+
+
+async def test_it_can_be_cancelled_while_attempts_are_under_way(kind: tuple[str, str]) -> None:
+    async with executor(kind) as (made, of):
+        running = asyncio.ensure_future(made.run(attempts("for ever"), of, lambda _: None))
+        await asyncio.sleep(0)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
