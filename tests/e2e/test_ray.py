@@ -56,9 +56,10 @@ class RayRun(TinyRun):
         where = ["--executor", "ray", "--ray-address", nodes.address]
         return [*self.words(url), *where, *more]
 
-    def started(self, nodes: Nodes, url: str) -> Running:
-        argv = [sys.executable, "-c", HEEDING_INTERRUPTS, *command(*self.on(nodes, url))]
-        return Running(argv, cwd=self.folder)
+
+def started(words: list[str], folder: Path) -> Running:
+    argv = [sys.executable, "-c", HEEDING_INTERRUPTS, *command(*words)]
+    return Running(argv, cwd=folder)
 
 
 def study(folder: Path, image: str) -> RayRun:
@@ -112,10 +113,11 @@ def test_a_killed_driver_goes_on_with_the_same_command(
 ) -> None:
     run = study(tmp_path, image)
     with serving(run.script) as server:
-        with run.started(nodes, server.url) as driver:
+        words = run.on(nodes, server.url)
+        with started(words, tmp_path) as driver:
             run.script.on_call = lambda calls: driver.process.kill() if calls == 10 else None
             assert driver.ended() == -signal.SIGKILL
-        done = harness(*run.on(nodes, server.url), cwd=tmp_path)
+        done = harness(*words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     nothing_paid_twice(run, lost=6)
     assert not left_of(engine, run.id)
@@ -125,7 +127,10 @@ def test_an_interrupted_run_leaves_no_box_on_any_node(
     engine: docker.DockerClient, image: str, nodes: Nodes, tmp_path: Path
 ) -> None:
     run = study(tmp_path, image)
-    with serving(run.script) as server, run.started(nodes, server.url) as driver:
+    with (
+        serving(run.script) as server,
+        started(run.on(nodes, server.url), tmp_path) as driver,
+    ):
         run.script.on_call = lambda calls: (
             driver.process.send_signal(signal.SIGINT) if calls == 8 else None
         )

@@ -27,12 +27,13 @@ class Scene:
 
     def __init__(self, *places: Place) -> None:
         self.go, self.begun = asyncio.Event(), asyncio.Condition()
+        self.spoken = asyncio.Event()
         self.at: list[tuple[str, Attempt]] = []
         self.said: list[str] = []
         self.settled: list[Record] = []
         self.desk = ToyDesk()
         self.fleet = Nearby(list(places), self.make)
-        self.cluster = Cluster(self.fleet, self.desk, lambda _: "", self.said.append, pace=QUICK)
+        self.cluster = Cluster(self.fleet, self.desk, lambda _: "", self.say, pace=QUICK)
         self.trouble: dict[str, str] = {}
 
     def make(self, papers: object) -> ToyWorker:
@@ -58,6 +59,15 @@ class Scene:
 
     async def run(self, planned: list[Attempt]) -> None:
         await self.cluster.run(planned, self.cluster.hand_over, self.settled.append)
+
+    def say(self, line: str) -> None:
+        self.said.append(line)
+        self.spoken.set()
+
+    async def until_said(self, line: str) -> None:
+        while line not in self.said:
+            self.spoken.clear()
+            await self.spoken.wait()
 
     async def until_begun(self, count: int) -> None:
         async with self.begun:
@@ -139,8 +149,7 @@ async def test_a_node_whose_machine_fails_everything_is_set_aside_until_it_is_we
         assert sum(name == "b" for name, _ in scene.at) == MAX_ROW
         assert "node b is set aside: no engine answers" in scene.said
         scene.trouble.clear()
-        while "node b is back" not in scene.said:
-            await asyncio.sleep(0)
+        await scene.until_said("node b is back")
         await scene.run(attempts(*["ok"] * 4))
     assert sum(name == "b" for name, _ in scene.at) > MAX_ROW
 
