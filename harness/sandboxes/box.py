@@ -54,6 +54,16 @@ class Box:
         self._warden = Warden(door.connect, door.workdir, door.purge)
         self._commands = Channel(self._warden)
         self._files = Channel(self._warden)
+        self._looked = False
+
+    @property
+    def alive(self) -> bool:
+        """False once the shell for its commands has died: then the box may be gone as well."""
+        return self._commands.alive
+
+    async def warm(self) -> None:
+        """Open the shell for commands now rather than at the first of them."""
+        await self._commands.ready()
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -120,13 +130,20 @@ class Box:
         A command that outgrew the memory of its box is the agent's own doing, and no fault; but
         whoever reads of an exit code 137 will want to know.
         """
+        if self._looked:
+            return
+        self._looked = True
         with suppress(Fault):
             kills = self._oom_kills() if self._oom_kills else await self._counted_inside()
             if kills:
                 self._facts["oom_kills"] = kills
 
     async def _counted_inside(self) -> int:
-        done = await self._files.run(_OOM_KILLS, kill_after=_LAST_LOOK_SECONDS)
+        # To open a shell for this alone would be a good part of what a short attempt takes.
+        channel = self._files if self._files.alive and self._files.used else self._commands
+        if not channel.used:
+            return 0
+        done = await channel.run(_OOM_KILLS, kill_after=_LAST_LOOK_SECONDS)
         return sum(int(word) for word in done.text.split() if word.isdecimal())
 
     def close(self) -> None:

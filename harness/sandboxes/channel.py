@@ -155,6 +155,15 @@ class Channel:
             return ExecResult(None, output, seconds, omitted, "deadline")
         return ExecResult(code, output, seconds, omitted, "lost" if code is None else "exit")
 
+    @property
+    def used(self) -> bool:
+        return self._shell is not None
+
+    @property
+    def alive(self) -> bool:
+        """Whether its shell lives, or has yet to be opened."""
+        return self._shell is None or self._shell.alive
+
     async def ready(self) -> Shell:
         """Open the shell now rather than at the first command."""
         async with self._lock:

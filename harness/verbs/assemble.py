@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from inspect import signature
 from typing import Any
 
-from harness.api import Archive, Closing, Grader, Model, Sandboxes, Scaffold, TaskSource
+from harness.api import Archive, Closing, Grader, Model, Scaffold, TaskSource
 from harness.attempt import Parts
 from harness.errors import UsageError, unknown
 from harness.experiment import Experiment, check_money, on
@@ -19,6 +19,7 @@ from harness.models.knobs import Knobs
 from harness.models.openai import Connection, Endpoint, connect
 from harness.registry import build, is_path, locate
 from harness.sandboxes import SANDBOXES
+from harness.sandboxes.ahead import Ahead
 from harness.sandboxes.choice import choose
 from harness.types import Attempt, Condition, Part, Task, TaskId
 from scaffolds import SCAFFOLDS
@@ -109,7 +110,7 @@ class Assembly:
         self.address = address
         self.conditions = {c.digest: c for c in experiment.conditions}
         self._boxes = _named(experiment.sandbox, run_id)
-        self._sandboxes: Sandboxes | None = None
+        self._sandboxes: Ahead | None = None
         self._graders: dict[str, Grader] = {}
         self._models: dict[str, Callable[[], Model]] = {}
         self._connections: list[Connection] = []
@@ -120,14 +121,15 @@ class Assembly:
         for name in {task.grader for task in self.tasks.values()}:
             self.grader(name)
 
-    def open(self) -> Sandboxes:
+    def open(self) -> Ahead:
         """Build the boxes' kind, here: the driver of a cluster has none of its own."""
         if self._sandboxes is None:
-            self._sandboxes = build("sandbox", self._boxes, SANDBOXES)
+            boxes = build("sandbox", self._boxes, SANDBOXES)
+            self._sandboxes = Ahead(boxes, 1 + self.experiment.width // 8)
         return self._sandboxes
 
     @property
-    def sandboxes(self) -> Sandboxes:
+    def sandboxes(self) -> Ahead:
         return self.open()
 
     def grader(self, name: str) -> Grader:
@@ -151,8 +153,10 @@ class Assembly:
         """Hang up on every endpoint, and on the engine."""
         for connection in self._connections:
             await connection.close()
-        if isinstance(self._sandboxes, Closing):
-            self._sandboxes.close()
+        if self._sandboxes is not None:
+            await self._sandboxes.settle()
+            if isinstance(self._sandboxes.inner, Closing):
+                self._sandboxes.inner.close()
 
     def endpoints(self) -> list[Endpoint]:
         """The endpoints that this experiment will call, each once."""

@@ -141,13 +141,13 @@ async def _each(job: Job, store: RunStore, due: list[Attempt], meter: RunMeter) 
             gate.settled(record)
             shown.settled(record)
 
-        async with _executor(job, store, meter, shown.say) as (executor, work):
+        async with _executor(job, store, meter, due, shown.say) as (executor, work):
             await run(due, gate.guarded(work), store, executor, on_settled)
 
 
 @asynccontextmanager
 async def _executor(
-    job: Job, store: RunStore, meter: RunMeter, say: Callable[[str], None]
+    job: Job, store: RunStore, meter: RunMeter, due: list[Attempt], say: Callable[[str], None]
 ) -> AsyncIterator[tuple[Executor, Work]]:
     """Who makes the attempts, and how one is made."""
     if job.afar:
@@ -155,14 +155,17 @@ async def _executor(
         async with on_nodes(of, job.afar, say) as cluster:
             yield cluster, cluster.hand_over
     else:
-        yield Local(job.experiment.width), _here(job, store, meter)
+        yield Local(job.experiment.width), _here(job, store, meter, due)
 
 
-def _here(job: Job, store: RunStore, meter: RunMeter) -> Work:
+def _here(job: Job, store: RunStore, meter: RunMeter, due: list[Attempt]) -> Work:
+    place = {attempt: at for at, attempt in enumerate(due, 1)}
+
     async def work(attempt: Attempt) -> Record:
         task = job.loaded.tasks[attempt.task]
         parts = job.assembly.parts(attempt, store, meter)
         if job.submissions is None:
+            _expect(job, due[place[attempt] : place[attempt] + job.experiment.width])
             return await run_attempt(attempt, task, parts)
         given = job.submissions.get((attempt.task, attempt.condition))
         if given is None:
@@ -170,6 +173,11 @@ def _here(job: Job, store: RunStore, meter: RunMeter) -> Work:
         return await run_attempt(attempt, task, parts, given)
 
     return work
+
+
+def _expect(job: Job, soon: list[Attempt]) -> None:
+    """Have boxes ready for those who will work in one, by the time that their turn comes."""
+    job.assembly.sandboxes.expect([job.loaded.tasks[a.task].brief.environment for a in soon])
 
 
 def _probes(job: Job) -> dict[Culprit, Probe]:
@@ -181,7 +189,7 @@ def _probes(job: Job) -> dict[Culprit, Probe]:
 
     probes: dict[Culprit, Probe] = {"model": endpoints}
     # Of a cluster each node is asked by itself.
-    sandboxes = None if job.afar else job.assembly.sandboxes
+    sandboxes = None if job.afar else job.assembly.sandboxes.inner
     if isinstance(sandboxes, Probing):
         probes["sandbox"] = probes["grader"] = sandboxes.probe
     return probes

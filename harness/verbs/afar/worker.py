@@ -71,7 +71,7 @@ class Worker:
         _last_wish()
         with suppress(UsageError):
             await sweep()
-        boxes = assembly.sandboxes
+        boxes = assembly.sandboxes.inner
         return set(await boxes.stock()) if isinstance(boxes, Stocked) else set()
 
     async def begin(self, order: Order) -> None:
@@ -86,7 +86,7 @@ class Worker:
 
     async def probe(self) -> str:
         """What is wrong with this machine's boxes, or nothing."""
-        boxes = self._crew.assembly.sandboxes
+        boxes = self._crew.assembly.sandboxes.inner
         try:
             if isinstance(boxes, Probing):
                 await boxes.probe()
