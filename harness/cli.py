@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from harness import cli_exchange, cli_plan, cli_price, cli_view
+from harness import cli_bench, cli_exchange, cli_plan, cli_price, cli_view
 from harness import experiment as experiments
 from harness.cli_exchange import RUNS, Json
 from harness.errors import DISK_FULL, UsageError
@@ -256,6 +256,7 @@ def report(
         showing.report(runs, as_json=as_json, full=full, fenced_by=quarantine)
 
 
+cli_bench.add_to(app)
 cli_exchange.add_to(app)
 cli_price.add_to(app)
 cli_plan.add_to(app, _experiment)

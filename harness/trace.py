@@ -8,6 +8,7 @@ stays the one that was paid for; an output that differs now is counted as diverg
 from __future__ import annotations
 
 import hashlib
+import operator
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,6 +18,7 @@ from typing import Any
 from harness import codec
 from harness.api import Event, Model, Sandbox, Trace
 from harness.meter import Meter
+from harness.models.wires.remembered import remembered
 from harness.past import Past, Told, bytes_of, text_of
 from harness.types import ExecResult, Message, Reply, Request
 
@@ -47,6 +49,7 @@ class Journal:
         self.tool_seconds = 0.0
         self.served: dict[str, str] = {}
         self._known: set[str] = set()
+        self._asked: tuple[Message, ...] = ()
         self._shown: list[str] = []
 
     def next_output(self) -> Event | None:
@@ -66,12 +69,16 @@ class Journal:
 
     def ask(self, request: Request) -> str:
         """Write what is new in a request; return a mark of the whole of it."""
-        marks = [_mark(message) for message in request.messages]
-        for mark, message in zip(marks, request.messages, strict=True):
+        # Told by identity: to look at each message again would make a long talk slow.
+        old = [*map(operator.is_, self._asked, request.messages), False].index(False)
+        fresh = request.messages[old:]
+        new = [_mark(message) for message in fresh]
+        for mark, message in zip(new, fresh, strict=True):
             if mark not in self._known:
                 self._known.add(mark)
                 self.trace.emit("message", {"id": mark, "message": codec.dump(message)})
-        same = _common(self._shown, marks)
+        marks = self._shown[:old] + new
+        same = old + _common(self._shown[old:], new)
         tools = [tool.name for tool in request.tools]
         self.trace.emit(
             "request",
@@ -83,7 +90,7 @@ class Journal:
                 "seed": request.seed,
             },
         )
-        self._shown = marks
+        self._asked, self._shown = request.messages, marks
         return hashlib.blake2b("".join(marks).encode(), digest_size=12).hexdigest()
 
     def facts(self) -> dict[str, Any]:
@@ -98,6 +105,7 @@ class Journal:
         return facts
 
 
+@remembered
 @lru_cache(maxsize=1 << 14)
 def _mark(message: Message) -> str:
     # What is sealed stands apart, so that marks made before there was any still hold.

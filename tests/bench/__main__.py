@@ -8,11 +8,16 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from tests.bench import attempt, step
+from tests.bench import attempt, long, many, step
 from tests.bench.figures import Figure, as_json, as_text
 
 Measure = Callable[[], Coroutine[Any, Any, list[Figure]]]
-MEASURES: dict[str, Measure] = {"step": step.measure, "attempt": attempt.measure}
+MEASURES: dict[str, Measure] = {
+    "step": step.measure,
+    "attempt": attempt.measure,
+    "long": long.measure,
+    "many": many.measure,
+}
 
 
 def main(argv: list[str]) -> int:

@@ -14,6 +14,7 @@ from typing import Any
 
 from harness.models.wires import reading
 from harness.models.wires.reading import Cut, NotAReply, as_a, count, payload_of, text, written
+from harness.models.wires.remembered import remembered
 from harness.models.wires.sealing import seal, unseal
 from harness.models.wires.sse import Event
 from harness.types import Finish, Message, Reply, Request, Tool, ToolCall, Usage
@@ -60,6 +61,7 @@ def encode(request: Request, settings: Mapping[str, Any]) -> bytes:
     return b"".join([*parts, b"]}"])
 
 
+@remembered
 @lru_cache(maxsize=1 << 14)
 def _message(message: Message) -> bytes:
     wire: dict[str, Any] = {"role": message.role, "content": message.content}

@@ -13,6 +13,7 @@ from typing import Any
 from harness.errors import UsageError
 from harness.models.wires import reading
 from harness.models.wires.reading import Cut, NotAReply, as_a, count, payload_of, text, written
+from harness.models.wires.remembered import remembered
 from harness.models.wires.sealing import interleaved, seal, unseal
 from harness.models.wires.sse import Event
 from harness.types import Finish, Message, Reply, Request, Tool, ToolCall, Usage
@@ -55,6 +56,7 @@ def encode(request: Request, settings: Mapping[str, Any]) -> bytes:
     return b"".join([*parts, b"]}"])
 
 
+@remembered
 @lru_cache(maxsize=1 << 14)
 def _items(message: Message) -> bytes:
     if message.role == "tool":
