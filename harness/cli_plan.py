@@ -78,6 +78,10 @@ class Flags:
     issues: Annotated[
         int | None, typer.Option(min=2, help="For --gap without an experiment.  [731]")
     ] = None
+    nodes: Annotated[int | None, typer.Option(min=1, help="Simulate it on so many.  [1]")] = None
+    boxes: Annotated[int | None, typer.Option(min=1, help="Of each node.  [--width]")] = None
+    rpm: Annotated[float | None, typer.Option(help="Calls per minute that are allowed.")] = None
+    tpm: Annotated[float | None, typer.Option(help="Tokens per minute, likewise.")] = None
     as_json: Annotated[
         bool, typer.Option("--json", help="The answer as JSON on standard output.")
     ] = False
@@ -125,6 +129,10 @@ def _plan(flags: Flags, compose: Compose) -> None:
         runs_correlation=flags.runs_correlation,
         systems_correlation=flags.systems_correlation,
         issues=flags.issues,
+        nodes=flags.nodes,
+        boxes=flags.boxes,
+        rpm=flags.rpm,
+        tpm=flags.tpm,
     )
     planning.plan(_experiment(flags, compose), asked, as_json=flags.as_json)
 

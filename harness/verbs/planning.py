@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from math import isfinite
+from dataclasses import dataclass, replace
+from math import inf, isfinite
 from pathlib import Path
 
 from harness.errors import UsageError
@@ -14,6 +14,7 @@ from results.detecting import known, needed, smallest
 from results.planning import Given, Pilot, Prior, Study, costs, pilot
 from results.report.planned import Plan, as_text
 from results.report.planned import as_json as plain
+from results.simulating import Machines, simulated
 
 ISSUES = 731
 """As many as SWE-Bench Pro's public set has: what a gap is asked of without an experiment."""
@@ -31,6 +32,20 @@ class Asked:
     runs_correlation: float | None = None
     systems_correlation: float | None = None
     issues: int | None = None
+    nodes: int | None = None
+    boxes: int | None = None
+    rpm: float | None = None
+    tpm: float | None = None
+
+    def machines(self, width: int) -> Machines | None:
+        """What a simulation is asked of; None where none is."""
+        asked = (self.nodes, self.boxes, self.rpm, self.tpm)
+        if all(number is None for number in asked):
+            return None
+        for flag, limit in (("--rpm", self.rpm), ("--tpm", self.tpm)):
+            if limit is not None and not 0 < limit < inf:
+                raise UsageError(f"{flag} {limit:g}: it is above 0, or left out")
+        return Machines(self.nodes or 1, self.boxes or width, self.rpm, self.tpm)
 
     def given(self) -> Given:
         """The same as values; UsageError for what can be nothing of the kind."""
@@ -75,8 +90,14 @@ def plan(experiment: Experiment | None, asked: Asked, *, as_json: bool) -> None:
     if asked.issues is not None and (experiment or difference is None):
         raise UsageError("--issues goes with --gap alone; an experiment has its own tasks")
     made = pilot(asked.pilot) if asked.pilot else None
+    machines = asked.machines(experiment.width if experiment else 1)
+    if machines and not experiment:
+        raise UsageError("--nodes, --boxes, --rpm and --tpm are for an experiment: name it too")
     study = _study(experiment) if experiment else None
-    _print(_made(study, made, given, difference, asked.issues or ISSUES), as_json=as_json)
+    found = _made(study, made, given, difference, asked.issues or ISSUES)
+    if study and machines:
+        found = replace(found, timing=simulated(study, made, machines))
+    _print(found, as_json=as_json)
 
 
 def _made(

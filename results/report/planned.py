@@ -10,6 +10,7 @@ from typing import Any
 from results.detecting import ALPHA, POWER, Detectable, Known, Needed
 from results.planning import HOUR, Costs, Forecast, Study
 from results.report.layout import clean, cut, duration, money
+from results.simulating import Timing
 from results.stats.estimate import Question
 
 SCHEMA = "harness-plan/1"
@@ -32,6 +33,7 @@ class Plan:
     costs: Costs | None = None
     detectable: Detectable | None = None
     needed: Needed | None = None
+    timing: Timing | None = None
 
 
 def as_json(plan: Plan) -> dict[str, Any]:
@@ -45,6 +47,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
         "costs": asdict(plan.costs) if plan.costs else None,
         "detectable": _detectable_json(plan.detectable) if plan.detectable else None,
         "needed": _needed_json(plan.needed) if plan.needed else None,
+        "timing": asdict(plan.timing) if plan.timing else None,
     }
 
 
@@ -83,6 +86,8 @@ def as_text(plan: Plan, *, width: int = 100) -> str:
     blocks: list[list[str]] = []
     if plan.study and plan.costs:
         blocks += [[_head(plan.study)], *_costs(plan.costs, width)]
+    if plan.timing:
+        blocks.append(list(_timing(plan.timing, width)))
     if plan.detectable:
         blocks.append(list(_detectable(plan.detectable, plan.known, width)))
     if plan.needed:
@@ -136,6 +141,20 @@ def _row(name: str, found: Forecast, spelt: Any, width: int, more: str = "") -> 
         words.append(f"the limits of the attempts come to {spelt(found.at_most)}{besides}")
     line = f"{name:12} {said}   {'; '.join(filter(None, words))}"
     return _wrapped(line, width, "  ")
+
+
+def _timing(found: Timing, width: int) -> Iterator[str]:
+    on = found.machines
+    limits = [f"{on.rpm:,.0f} calls"] if on.rpm else []
+    limits += [f"{on.tpm:,.0f} tokens"] if on.tpm else []
+    under = f", {' and '.join(limits)} a minute" if limits else ""
+    yield f"simulated on {_many(on.nodes, 'node')} of {_many(on.boxes, 'box', 'boxes')}{under}"
+    yield from _row("hours", found.hours, _hours, width)
+    if found.bottleneck:
+        used = f"boxes {found.seats_used:.0%}"
+        if found.endpoint_used is not None:
+            used += f", endpoint {found.endpoint_used:.0%} of its limits"
+        yield from _wrapped(f"{'used':12} {used}; it waits for the {found.bottleneck}", width, "  ")
 
 
 def _detectable(found: Detectable, known: Known, width: int) -> Iterator[str]:

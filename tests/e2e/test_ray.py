@@ -136,5 +136,6 @@ def test_an_interrupted_run_leaves_no_box_on_any_node(
         )
         assert driver.ended() == 130
     assert not left_of(engine, run.id)
-    told = [json.loads(line) for p in run.into.rglob("*.1.jsonl") for line in p.open("rb")]
-    assert sum(event["kind"] == "reply" for event in told) >= 7
+    traces = [path.read_bytes().splitlines() for path in run.into.rglob("*.1.jsonl")]
+    told = [json.loads(line)["kind"] for lines in traces for line in lines]
+    assert told.count("reply") >= 8 - 6, "what was answered is on disk, but for six in flight"
