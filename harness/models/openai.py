@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
+from urllib.request import getproxies
 
 import httpx2
 import openai
@@ -29,6 +31,21 @@ _ERROR_CHARS = 100_000
 _BYTES_A_TOKEN = 4
 _LAST_WORDS = 30.0
 """For so many seconds a stream whose reply is complete may think about its usage."""
+
+
+_IDLE_SECONDS = 60.0
+"""For so long a connection is kept between two calls; most servers hang up later than that."""
+_ALIVE = [
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+    *(
+        (socket.IPPROTO_TCP, getattr(socket, name), value)
+        for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 30), ("TCP_KEEPCNT", 5))
+        if hasattr(socket, name)
+    ),
+]
+"""While a model thinks for minutes nothing is sent: so that nobody between us forgets the
+connection, and that one whose far end is gone (a laptop slept) is known for dead in minutes."""
 
 
 class EndpointRefused(UsageError):
@@ -54,7 +71,21 @@ class Endpoint:
             api_key=self.api_key or _NO_KEY,
             max_retries=retries,
             timeout=timeout,
+            http_client=_http(timeout),
         )
+
+
+def _http(timeout: float) -> httpx2.AsyncClient:
+    """Connections for any number of attempts, which outlast a command and a long thought.
+
+    As the package has them, 900 of 1,000 would be closed after each call, and all after 5 seconds.
+    """
+    limits = httpx2.Limits(
+        max_connections=None, max_keepalive_connections=None, keepalive_expiry=_IDLE_SECONDS
+    )
+    # A transport of our own would go past the proxies that the environment names.
+    own = None if getproxies() else httpx2.AsyncHTTPTransport(limits=limits, socket_options=_ALIVE)
+    return openai.DefaultAsyncHttpxClient(timeout=timeout, limits=limits, transport=own)
 
 
 def unkeyed(text: str, key: str, *, least: int = 4) -> str:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import signature
+from math import inf
 from typing import Any
 
 from harness.api import Archive, Closing, Grader, Model, Scaffold, TaskSource
@@ -32,6 +33,8 @@ PREDICTIONS = "predictions"
 SILENT = (*CONTROLS, PREDICTIONS)
 """Scaffolds that ask no model; the controls run under this one."""
 NO_MODEL = Part("none")
+_SLEEP_SECONDS = 12 * 3600
+"""A laptop that is shut for a night finds its boxes alive in the morning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,7 @@ class Assembly:
         self.tasks = loaded.tasks
         self.address = address
         self.conditions = {c.digest: c for c in experiment.conditions}
-        self._boxes = _named(experiment.sandbox, run_id)
+        self._boxes = _boxes(experiment, run_id)
         self._sandboxes: Ahead | None = None
         self._graders: dict[str, Grader] = {}
         self._models: dict[str, Callable[[], Model]] = {}
@@ -187,10 +190,24 @@ class Assembly:
         )
 
 
-def _named(part: Part, run_id: str) -> Part:
-    """A sandbox whose boxes carry the name of their run, where that kind knows names."""
-    takes = "run_id" in signature(locate("sandbox", part.name, SANDBOXES)).parameters
-    return Part(part.name, {"run_id": run_id, **part.knobs}) if takes else part
+def _boxes(experiment: Experiment, run_id: str) -> Part:
+    """A sandbox whose boxes carry the name of their run and outlive its attempts.
+
+    That is where their kind knows names and lifetimes; what a person has asked for stands.
+    """
+    part = experiment.sandbox
+    ours = {"run_id": run_id, "lifetime": _lifetime(experiment)}
+    takes = signature(locate("sandbox", part.name, SANDBOXES)).parameters
+    return Part(part.name, {**{k: v for k, v in ours.items() if k in takes}, **part.knobs})
+
+
+def _lifetime(experiment: Experiment) -> int:
+    """How long a box may live that nobody removes, in seconds.
+
+    Its clock goes on while the machine sleeps; that of an attempt's limit does not.
+    """
+    limits = [c.limits.seconds or inf for c in experiment.conditions]
+    return int(min(max(limits), 30 * 24 * 3600.0)) + _SLEEP_SECONDS
 
 
 class _Silent:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -123,3 +124,29 @@ async def test_a_port_where_nobody_listens_is_told_before_anything_runs() -> Non
 async def test_an_endpoint_without_a_list_of_models_may_still_be_good() -> None:
     async with Server().up() as endpoint:
         await preflight(endpoint)
+
+
+async def test_a_crowd_of_attempts_keeps_its_connections() -> None:
+    """The package's own client would close all but a hundred after each call."""
+    crowd, ports = 120, list[int]()
+    meeting = asyncio.Barrier(crowd)
+
+    async def complete(request: HttpRequest) -> Response:
+        await request.body()
+        assert request.client
+        ports.append(request.client.port)
+        await meeting.wait()
+        return GOOD
+
+    app = Starlette(routes=[Route("/v1/chat/completions", complete, methods=["POST"])])
+    async with served(app) as url:
+        connection = connect("m", Endpoint(f"{url}/v1", "k"), Knobs(attempts=1))
+        try:
+            for _ in range(2):
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(crowd):
+                        group.create_task(connection.complete(ASK))
+        finally:
+            await connection.close()
+    assert len(ports) == 2 * crowd
+    assert len(set(ports)) == crowd
