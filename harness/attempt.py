@@ -45,6 +45,8 @@ class Parts:
     archive: Archive
     run: RunMeter
     seed: int | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What the record is to say of these parts."""
 
 
 @dataclass(slots=True)
@@ -97,6 +99,7 @@ async def run_attempt(
         this = _Try(
             attempt, task, parts, number, Meter(parts.limits, parts.run), Journal(trace, earlier)
         )
+        this.facts |= parts.facts
         try:
             ending, submission = await _solved(this, submission)
             grade = await _grade(this, submission)

@@ -6,11 +6,14 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
 
+from harness import design
+from harness.blocks import in_blocks
+from harness.design import Design
 from harness.errors import UsageError, unknown
 from harness.meter import RunLimits
 from harness.registry import Later
@@ -23,11 +26,14 @@ prices = Later("harness.models.prices")
 
 @dataclass(frozen=True, slots=True)
 class Experiment(Value):
-    """Conditions are models x scaffolds, on one kind of box, with the same limits for all."""
+    """Conditions are models x scaffolds x factors, on one kind of box, with the same limits."""
 
     tasks: Part
     models: tuple[Part, ...]
     scaffolds: tuple[Part, ...]
+    factors: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    """Knobs of every scaffold that are varied, each with its levels."""
+    design: Design = "full"
     sandbox: Part = Part("auto")
     limits: Limits = Limits()
     select: tuple[str, ...] = ()
@@ -36,12 +42,16 @@ class Experiment(Value):
     repeats: int = 1
     width: int = 4
     seed: int | None = None
+    """Sent to the endpoint."""
+    order: int = 0
+    """The seed of the order in which attempts are made."""
     usd_run: float | None = None
     tokens_run: int | None = None
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
-        crossed = product(self.models, self.scaffolds)
+        scaffolds = design.crossed(self.scaffolds, self.factors, self.design)
+        crossed = product(self.models, scaffolds)
         return tuple(Condition(m, s, self.sandbox, self.limits) for m, s in crossed)
 
     @property
@@ -49,18 +59,9 @@ class Experiment(Value):
         return RunLimits(self.usd_run, self.tokens_run)
 
     def plan(self, tasks: Sequence[TaskId]) -> list[Attempt]:
-        """Every attempt, a whole block of tasks x conditions before the next repeat begins.
-
-        So a run that its budget ends has compared like with like, and an endpoint that drifts over
-        hours does so under every condition.
-        """
+        """Every attempt, in blocks of one task under every condition, in a seeded order."""
         digests = list(dict.fromkeys(condition.digest for condition in self.conditions))
-        return [
-            Attempt(task, digest, repeat)
-            for repeat in range(self.repeats)
-            for task in tasks
-            for digest in digests
-        ]
+        return in_blocks(tasks, digests, repeats=self.repeats, seed=self.order)
 
 
 _KNOB = re.compile(r"[A-Za-z_][\w-]*")
@@ -91,15 +92,22 @@ def _value(text: str) -> Any:
 def read(path: Path) -> Experiment:
     """An experiment from a TOML file. A part is `"editor,context=last-n:20"` or a table."""
     raw = _toml(path)
-    known = [field.name for field in fields(Experiment)]
-    for key in raw:
-        if key not in known:
-            raise unknown(f"key in {path}:", key, known)
+    _known_keys(raw, Experiment, str(path))
+    _known_keys(raw.get("limits"), Limits, f"{path}: limits")
     for key in ("tasks", "sandbox", "models", "scaffolds"):
         if key in raw:
             raw[key] = _parts(raw[key], f"{path}: {key}")
+    if isinstance(raw.get("factors"), Mapping):
+        raw["factors"] = {name.replace("-", "_"): v for name, v in raw["factors"].items()}
     wanted: Experiment = codec.load(Experiment, raw, where=str(path))
     return checked(wanted)
+
+
+def _known_keys(raw: Any, kind: Any, where: str) -> None:
+    known = [field.name for field in fields(kind)]
+    for key in raw if isinstance(raw, Mapping) else ():
+        if key not in known:
+            raise unknown(f"key in {where}:", key, known)
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -132,6 +140,7 @@ def checked(experiment: Experiment) -> Experiment:
     """The same experiment, if it makes sense."""
     if not experiment.models or not experiment.scaffolds:
         raise UsageError("an experiment needs at least one model and one scaffold")
+    design.check(experiment.scaffolds, experiment.factors, experiment.design)
     if len(set(map(str, experiment.conditions))) < len(experiment.conditions):
         raise UsageError("the same condition is named twice; repeats = N measures one again")
     for name in ("repeats", "width"):

@@ -25,6 +25,10 @@ class RunMeter:
         self.usd = spent.usd or 0.0
         """Of the calls that had a price: one without must not lift the limit for all the others."""
 
+    @property
+    def limited(self) -> bool:
+        return self.limits.usd is not None or self.limits.tokens is not None
+
     def exhausted(self) -> bool:
         usd, tokens = self.limits.usd, self.limits.tokens
         over_usd = usd is not None and self.usd >= usd

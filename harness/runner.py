@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Sequence
 
 from harness.api import Executor, Store, Work
+from harness.blocks import Begin
 from harness.types import Attempt, Faulted, Record
 
 MAX_FAULTS = 3
@@ -22,8 +23,12 @@ async def run(
     store: Store,
     executor: Executor,
     on_settled: Callable[[Record], None] = lambda _: None,
+    begin: Begin = iter,
 ) -> None:
-    """Work until nothing is owed. A faulted attempt comes again, on a fresh box, after the rest."""
+    """Work until nothing is owed. A faulted attempt comes again, on a fresh box, after the rest.
+
+    `begin` may leave off early; what it has not begun stays owed.
+    """
     faults: dict[Attempt, int] = {}
 
     def settle(record: Record) -> None:
@@ -35,5 +40,5 @@ async def run(
     due: list[Attempt] = list(planned)
     while due:
         before = dict(faults)
-        await executor.run(due, work, settle)
+        await executor.run(begin(due), work, settle)
         due = [a for a in due if faults.get(a, 0) > before.get(a, 0) and faults[a] < MAX_FAULTS]

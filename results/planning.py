@@ -81,6 +81,8 @@ class Study:
     repeats: int
     width: int
     usd_run: float | None = None
+    design: Sequence[str] = ()
+    """What the crossing of scaffold factors can tell, in sentences."""
 
     @property
     def attempts_each(self) -> int:

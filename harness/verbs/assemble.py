@@ -23,6 +23,7 @@ from harness.sandboxes import SANDBOXES
 from harness.sandboxes.ahead import Ahead
 from harness.sandboxes.choice import choose
 from harness.types import Attempt, Condition, Part, Task, TaskId
+from harness.verbs import versions
 from scaffolds import SCAFFOLDS
 from tasks import GRADERS, SOURCES
 from tasks.selection import select
@@ -187,6 +188,7 @@ class Assembly:
             archive=archive,
             run=run,
             seed=self.experiment.seed,
+            facts={} if condition.scaffold.name in SILENT else versions.facts(condition.scaffold),
         )
 
 

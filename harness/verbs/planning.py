@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from math import inf, isfinite
 from pathlib import Path
 
+from harness import design
 from harness.errors import UsageError
 from harness.experiment import Experiment
 from harness.verbs.assemble import load, scaffold
@@ -124,7 +125,12 @@ def _study(experiment: Experiment) -> Study:
     if not tasks:
         raise UsageError("no task is left to plan for; see harness tasks list")
     return Study(
-        tasks, experiment.conditions, experiment.repeats, experiment.width, experiment.usd_run
+        tasks,
+        experiment.conditions,
+        experiment.repeats,
+        experiment.width,
+        experiment.usd_run,
+        design.explained(experiment.factors, experiment.design),
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from harness import codec
 from harness.api import Executor, Probing, Work
 from harness.attempt import not_submitted, run_attempt
+from harness.blocks import Ration
 from harness.errors import Fault, UsageError, unknown
 from harness.executors import FLEETS
 from harness.executors.local import Local
@@ -39,6 +40,7 @@ class Outcome:
 
     owed: int
     out_of_budget: bool
+    """Whether it is for want of money that something is owed."""
 
     @property
     def exit_code(self) -> int:
@@ -114,22 +116,23 @@ def work_off(job: Job) -> Outcome:
         planned = job.experiment.plan(list(job.loaded.tasks))
         due = owed(planned, store.graded)
         meter = RunMeter(job.experiment.run_limits, _spent(job, store, planned))
+        ration = Ration(meter, store.records() if meter.limited else ())
         if due:
             if settled := len(planned) - len(due):
                 tell(f"{settled} attempts are settled already; {len(due)} are owed")
-            asyncio.run(_all(job, store, due, meter))
+            asyncio.run(_all(job, store, due, ration))
         left = len(owed(planned, store.graded))
-        return Outcome(left, meter.exhausted())
+        return Outcome(left, meter.exhausted() or ration.refused)
 
 
-async def _all(job: Job, store: RunStore, due: list[Attempt], meter: RunMeter) -> None:
+async def _all(job: Job, store: RunStore, due: list[Attempt], ration: Ration) -> None:
     try:
-        await _each(job, store, due, meter)
+        await _each(job, store, due, ration)
     finally:
         await job.assembly.close()
 
 
-async def _each(job: Job, store: RunStore, due: list[Attempt], meter: RunMeter) -> None:
+async def _each(job: Job, store: RunStore, due: list[Attempt], ration: Ration) -> None:
     for endpoint in job.assembly.endpoints():
         await preflight(endpoint)
     if not job.afar:
@@ -139,10 +142,11 @@ async def _each(job: Job, store: RunStore, due: list[Attempt], meter: RunMeter) 
 
         def on_settled(record: Record) -> None:
             gate.settled(record)
+            ration.settled(record)
             shown.settled(record)
 
-        async with _executor(job, store, meter, due, shown.say) as (executor, work):
-            await run(due, gate.guarded(work), store, executor, on_settled)
+        async with _executor(job, store, ration.meter, due, shown.say) as (executor, work):
+            await run(due, gate.guarded(work), store, executor, on_settled, ration.begin)
 
 
 @asynccontextmanager
@@ -222,7 +226,6 @@ async def _prepare(job: Job, due: list[Attempt]) -> None:
 
 def _spent(job: Job, store: RunStore, planned: list[Attempt]) -> Usage:
     """What this run has paid for so far, where a budget asks for it."""
-    limits = job.experiment.run_limits
-    if limits.usd is None and limits.tokens is None:
+    if not RunMeter(job.experiment.run_limits).limited:
         return Usage()
     return sum((spent(store, attempt) for attempt in planned), Usage())

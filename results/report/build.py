@@ -9,11 +9,12 @@ from pathlib import Path
 
 from harness.types import Attempt
 from results import quarantine, table
+from results.blocks import Blocks, blocks
 from results.manifest import Manifest
 from results.precision import Precision, precision
 from results.provenance import Provenance
 from results.regrades import Regrades, regrades
-from results.report.notes import notes
+from results.report.notes import notes, of_the_run
 from results.store import RunStore
 from results.table import Cell, History, Summary
 
@@ -57,6 +58,7 @@ class Report:
     """Of each condition, by digest: how steady the verdict on one patch is."""
     rows: tuple[Row, ...]
     faults: tuple[FaultGroup, ...]
+    blocks: Blocks
     stray: int
     """Recorded attempts that the run does not declare; no number counts them."""
     notes: tuple[str, ...]
@@ -89,6 +91,8 @@ def reported(
     """The report on a run that has been read already, or that never was a folder."""
     summaries = table.summarise(manifest, found, quarantined=fenced, level=level)
     stray = len(table.stray(manifest, found))
+    whole = blocks(manifest, found)
+    said = notes(summaries, stray=stray, level=level)
     return Report(
         name=name,
         history=manifest.history,
@@ -101,9 +105,20 @@ def reported(
         regrades={d: regrades(manifest, found, d, level=level) for d in manifest.conditions},
         rows=_rows(manifest, found),
         faults=_faults(found),
+        blocks=whole,
         stray=stray,
-        notes=notes(summaries, stray=stray, level=level),
+        notes=(*said, *of_the_run(summaries, whole, _codes(found))),
     )
+
+
+def _codes(found: Mapping[Attempt, History]) -> dict[str, list[str]]:
+    """The versions of the scaffold's code that made each condition's measurements."""
+    codes: dict[str, dict[str, None]] = {}
+    for attempt, history in found.items():
+        code = history.graded and history.graded.facts.get("scaffold_code")
+        if isinstance(code, str):
+            codes.setdefault(attempt.condition, {})[code] = None
+    return {digest: sorted(of) for digest, of in codes.items()}
 
 
 def _origins(manifest: Manifest) -> dict[str, int]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from results.blocks import Blocks
 from results.exchange.imported import IMPORTED
 from results.table import Summary
 
@@ -18,6 +19,25 @@ def notes(conditions: Sequence[Summary], *, stray: int, level: float) -> tuple[s
             f"{stray} recorded attempts are not declared in run.json; no number counts them"
         )
     return (_question(conditions, level), _BOUNDS, *found)
+
+
+def of_the_run(
+    conditions: Sequence[Summary], done: Blocks, codes: Mapping[str, Sequence[str]]
+) -> Iterator[str]:
+    """How far the run has come, and whether it is one measurement or several under one name."""
+    unfinished = any(c.owed for c in conditions) and not all(map(_imported, conditions))
+    if unfinished and len(conditions) > 1:
+        yield (
+            f"blocks (one task under every condition, once): {done.complete} complete, "
+            f"{done.part} in part, {done.none} not begun; they were begun in an order drawn at "
+            "random, and conditions are compared on what both have measured"
+        )
+    for i, condition in enumerate(conditions, start=1):
+        if len(of := codes.get(condition.digest, ())) > 1:
+            yield (
+                f"#{i} was measured by {len(of)} versions of its scaffold's code and prompts "
+                f"(scaffold_code {', '.join(of)} in the records), which may differ"
+            )
 
 
 _BOUNDS = (

@@ -60,6 +60,7 @@ def _attempts(study: Study) -> dict[str, Any]:
         "conditions": [condition.label for condition in study.conditions],
         "repeats": study.repeats,
         "width": study.width,
+        "design": list(study.design),
     }
 
 
@@ -85,7 +86,9 @@ def as_text(plan: Plan, *, width: int = 100) -> str:
     """What it takes, what it can tell, and what is not known of either."""
     blocks: list[list[str]] = []
     if plan.study and plan.costs:
-        blocks += [[_head(plan.study)], *_costs(plan.costs, width)]
+        head = [_head(plan.study)]
+        head += [line for said in plan.study.design for line in _wrapped(said, width, "  ")]
+        blocks += [head, *_costs(plan.costs, width)]
     if plan.timing:
         blocks.append(list(_timing(plan.timing, width)))
     if plan.detectable:

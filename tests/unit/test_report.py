@@ -243,3 +243,17 @@ def test_different_names_stay_different_when_they_are_cut() -> None:
         assert len(set(short)) == 4 and max(map(len, short)) <= width
     assert distinct(["short", "names"], 30) == ["short", "names"]
     assert distinct(["x" * 50] * 2, 30) == ["x" * 28 + ".."] * 2
+
+
+def test_a_report_says_how_many_blocks_are_whole_and_which_code_measured(tmp_path: Path) -> None:
+    call = declared(3, "editor", "bash")
+    records = [
+        graded(attempt("t0"), True, facts={"scaffold_code": "aaa"}),
+        graded(attempt("t0", scaffold="bash"), True, facts={"scaffold_code": "aaa"}),
+        graded(attempt("t1"), False, facts={"scaffold_code": "bbb"}),
+    ]
+    found = build(stored(tmp_path / "run", call, records))
+    assert (found.blocks.complete, found.blocks.part, found.blocks.none) == (1, 1, 1)
+    said = "\n".join(found.notes)
+    assert "1 complete, 1 in part, 1 not begun" in said
+    assert "#1 was measured by 2 versions" in said and "#2 was measured" not in said
