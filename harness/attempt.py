@@ -7,20 +7,33 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from harness import codec, past
-from harness.api import Archive, Grader, Model, Privileged, Sandboxes, Scaffold, Session, Trace
-from harness.errors import Fault, LimitReached, blame
+from harness.api import (
+    Archive,
+    Endpoint,
+    Grader,
+    Hosting,
+    Model,
+    Privileged,
+    Sandboxes,
+    Scaffold,
+    Session,
+    Trace,
+)
+from harness.errors import Fault, LimitReached, UsageError, blame
 from harness.meter import Meter, RunMeter
-from harness.models.metered import Metered
+from harness.models.metered import Estimate, Metered, unknown
 from harness.trace import Journal, Recorded, Watched
 from harness.types import (
     Attempt,
     Clocks,
     Ending,
+    Environment,
     Faulted,
     Grade,
     Graded,
@@ -31,6 +44,29 @@ from harness.types import (
     Usage,
     Verdict,
 )
+
+
+class Guest(Protocol):
+    """An attempt at the door: see `harness.models.door.guest`, which is not imported for others."""
+
+    over: asyncio.Event
+
+    def judge(self) -> None:
+        """Raise what the attempt comes to, where that is not for its scaffold to say."""
+        ...
+
+    def facts(self) -> Mapping[str, Any]: ...
+
+
+class Door(Protocol):
+    """Where programs in boxes ask their model, and how an attempt is let in there."""
+
+    @property
+    def path(self) -> str: ...
+
+    def admitted(
+        self, scaffold: Hosting, meter: Meter, journal: Journal, /
+    ) -> AbstractAsyncContextManager[tuple[Guest, Endpoint]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +83,8 @@ class Parts:
     seed: int | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What the record is to say of these parts."""
+    estimate: Estimate = unknown
+    door: Door | None = None
 
 
 @dataclass(slots=True)
@@ -146,9 +184,9 @@ async def _solved(this: _Try, given: Submission | None) -> tuple[Ending, Submiss
 
 
 async def _solve(this: _Try) -> tuple[Ending, Submission]:
-    environment = this.task.brief.environment
+    environment = await _equipped(this)
     with blame("sandbox"):
-        this.prepare = (await this.parts.sandboxes.prepare(environment)).seconds
+        this.prepare += (await this.parts.sandboxes.prepare(environment)).seconds
         opening = time.monotonic()
         async with this.parts.sandboxes.open(environment) as box:
             this.box += time.monotonic() - opening
@@ -162,27 +200,77 @@ async def _solve(this: _Try) -> tuple[Ending, Submission]:
     return ending, submission
 
 
+async def _equipped(this: _Try) -> Environment:
+    """The agent's box: that of the task, with what a program of the scaffold's needs in it."""
+    scaffold, environment = this.parts.scaffold, this.task.brief.environment
+    if not isinstance(scaffold, Hosting):
+        return environment
+    if this.parts.door is None:
+        raise UsageError("a scaffold that runs a program in the box needs a model at an endpoint")
+    started = time.monotonic()
+    with blame("scaffold"):
+        equipped = await scaffold.equip(environment)
+    this.prepare += time.monotonic() - started
+    return replace(equipped, door=this.parts.door.path)
+
+
 async def _until_it_ends(this: _Try, box: Watched) -> Ending:
-    parts, trace = this.parts, this.journal.trace
+    parts, journal = this.parts, this.journal
+    try:
+        if isinstance(parts.scaffold, Hosting) and parts.door is not None:
+            async with parts.door.admitted(parts.scaffold, this.meter, journal) as (
+                guest,
+                endpoint,
+            ):
+                ending = await _hosted(this, _session(this, box, guest, endpoint), guest)
+        else:
+            ending = await _timed(this, _session(this, box))
+    except LimitReached as limit:
+        ending = limit.ending
+    journal.trace.emit("ending", {"ending": ending.value})
+    return ending
+
+
+def _session(
+    this: _Try, box: Watched, guest: Guest | None = None, door: Endpoint | None = None
+) -> Session:
+    parts = this.parts
     seed = None if parts.seed is None else _seed(parts.seed, this.attempt)
-    recorded = Recorded(parts.model, this.journal, this.meter, seed)
-    session = Session(box, Metered(recorded, this.meter), parts.limits, _note(trace))
+    recorded = Recorded(parts.model, this.journal, this.meter, seed, parts.estimate)
+    model = Metered(recorded, this.meter, parts.estimate)
+    over = guest.over if guest else asyncio.Event()
+    return Session(box, model, parts.limits, _note(this.journal.trace), door, over)
+
+
+async def _hosted(this: _Try, session: Session, guest: Guest) -> Ending:
+    """What the meter and the endpoint have to say of an attempt goes before what its program does.
+
+    Programs end with any exit code, at any time after they were refused, or not at all.
+    """
+    try:
+        ending = await _timed(this, session)
+    except Fault:
+        guest.judge()
+        raise
+    finally:
+        this.facts |= guest.facts()
+    if ending is not Ending.TIME or guest.over.is_set():
+        guest.judge()
+    return ending
+
+
+async def _timed(this: _Try, session: Session) -> Ending:
+    scaffold, seconds = this.parts.scaffold, this.parts.limits.seconds
     # Seconds that the model took in an earlier try count, though the replay does not wait again.
-    seconds = parts.limits.seconds
     left = None if seconds is None else max(0.0, seconds - this.journal.past.model_seconds)
     try:
         async with asyncio.timeout(left):
             with blame("scaffold"):
-                if isinstance(parts.scaffold, Privileged):
-                    ending = await parts.scaffold.solve_knowing(this.task, session)
-                else:
-                    ending = await parts.scaffold.solve(this.task.brief, session)
-    except LimitReached as limit:
-        ending = limit.ending
+                if isinstance(scaffold, Privileged):
+                    return await scaffold.solve_knowing(this.task, session)
+                return await scaffold.solve(this.task.brief, session)
     except TimeoutError:
-        ending = Ending.TIME
-    trace.emit("ending", {"ending": ending.value})
-    return ending
+        return Ending.TIME
 
 
 async def _grade(this: _Try, submission: Submission) -> Grade:

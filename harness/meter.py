@@ -1,11 +1,24 @@
-"""One budget for one attempt, whichever door the calls come through, and one for the run."""
+"""One budget for one attempt, whichever door the calls come through, and one for the run.
+
+A call is admitted before it begins, with what all those under way may come to at the worst counted
+as spent. So however many are made at a time, they pass a limit by no more than their last replies.
+Where only what is under way stands in the way of a call, it waits for that to end.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 from harness.errors import LimitReached, Parked
 from harness.types import Ending, Limits, Usage
+
+ONE_CALL = Usage(1)
+"""A call of which nothing is known beforehand."""
+_HOUR = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +27,62 @@ class RunLimits:
 
     usd: float | None = None
     tokens: int | None = None
+    hours: float | None = None
+    """Of this start of the run, by the clock on the wall."""
+
+
+class Account:
+    """What has been used, and what is under way at its worst."""
+
+    def __init__(self, used: Usage = Usage()) -> None:
+        self.used = used
+        self.usd = used.usd or 0.0
+        """Of the calls that had a price: one without must not lift the limit for all the others."""
+        self._under_way: dict[object, Usage] = {}
+        self._waiting: list[asyncio.Future[None]] = []
+
+    def charge(self, usage: Usage) -> None:
+        self.used += usage
+        self.usd += usage.usd or 0.0
+
+    @asynccontextmanager
+    async def holding(
+        self, worst: Usage, end: Callable[[Usage, float], Exception | None]
+    ) -> AsyncIterator[None]:
+        """Hold the worst case of a call while it is made, having waited for those under way.
+
+        Raises what `end` says of the tokens and calls, and of the dollars, that are used.
+        """
+        mark = object()
+        while True:
+            if (over := end(self.used, self.usd)) is not None:
+                raise over
+            if end(*self._at_worst()) is None:
+                break
+            await self._change()
+        self._under_way[mark] = worst
+        try:
+            yield
+        finally:
+            del self._under_way[mark]
+            self._wake()
+
+    def _at_worst(self) -> tuple[Usage, float]:
+        held = self._under_way.values()
+        return sum(held, self.used), self.usd + sum(usage.usd or 0.0 for usage in held)
+
+    async def _change(self) -> None:
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        try:
+            await waiter
+        finally:
+            self._waiting.remove(waiter)
+
+    def _wake(self) -> None:
+        for waiter in self._waiting:
+            if not waiter.done():
+                waiter.set_result(None)
 
 
 class RunMeter:
@@ -21,22 +90,41 @@ class RunMeter:
 
     def __init__(self, limits: RunLimits, spent: Usage = Usage()) -> None:
         self.limits = limits
-        self.spent = spent
-        self.usd = spent.usd or 0.0
-        """Of the calls that had a price: one without must not lift the limit for all the others."""
+        self._account = Account(spent)
+        self._began = time.monotonic()
+
+    @property
+    def spent(self) -> Usage:
+        return self._account.used
+
+    @property
+    def usd(self) -> float:
+        return self._account.usd
 
     @property
     def limited(self) -> bool:
+        """Whether there is a limit to what may be paid for."""
         return self.limits.usd is not None or self.limits.tokens is not None
 
     def exhausted(self) -> bool:
-        usd, tokens = self.limits.usd, self.limits.tokens
-        over_usd = usd is not None and self.usd >= usd
-        return over_usd or (tokens is not None and self.spent.tokens >= tokens)
+        return self._end(self.spent, self.usd) is not None
+
+    def holding(self, worst: Usage) -> AbstractAsyncContextManager[None]:
+        """Admit a live call; Parked where the run has nothing left. A replay asks nobody."""
+        return self._account.holding(worst, self._end)
 
     def charge(self, usage: Usage) -> None:
-        self.spent += usage
-        self.usd += usage.usd or 0.0
+        self._account.charge(usage)
+
+    def _end(self, used: Usage, usd: float) -> Parked | None:
+        limits = self.limits
+        if limits.usd is not None and usd >= limits.usd:
+            return Parked("the run's budget is spent")
+        if limits.tokens is not None and used.tokens >= limits.tokens:
+            return Parked("the run's budget is spent")
+        if limits.hours is not None and time.monotonic() - self._began >= limits.hours * _HOUR:
+            return Parked("the run's hours are over")
+        return None
 
 
 class Meter:
@@ -49,28 +137,29 @@ class Meter:
     def __init__(self, limits: Limits, run: RunMeter) -> None:
         self.limits = limits
         self.run = run
-        self.used = Usage()
         self.spent = Usage()
-        self.usd = 0.0
+        self._account = Account()
 
-    def admit(self) -> None:
-        """Raise rather than let a call begin that the budget cannot pay for."""
-        used, limits = self.used, self.limits
-        if limits.turns is not None and used.calls >= limits.turns:
-            raise LimitReached(Ending.TURNS)
-        if limits.tokens is not None and used.tokens >= limits.tokens:
-            raise LimitReached(Ending.TOKENS)
-        if limits.usd is not None and self.usd >= limits.usd:
-            raise LimitReached(Ending.COST)
+    @property
+    def used(self) -> Usage:
+        return self._account.used
 
-    def admit_live(self) -> None:
-        """Raise where the whole run has nothing left; a replay asks nobody."""
-        if self.run.exhausted():
-            raise Parked("the run's budget is spent")
+    def holding(self, worst: Usage) -> AbstractAsyncContextManager[None]:
+        """Admit a call; LimitReached rather than let one begin that the budget cannot pay for."""
+        return self._account.holding(worst, self._end)
 
     def charge(self, usage: Usage, *, live: bool) -> None:
-        self.used += usage
-        self.usd += usage.usd or 0.0
+        self._account.charge(usage)
         if live:
             self.spent += usage
             self.run.charge(usage)
+
+    def _end(self, used: Usage, usd: float) -> LimitReached | None:
+        limits = self.limits
+        if limits.turns is not None and used.calls >= limits.turns:
+            return LimitReached(Ending.TURNS)
+        if limits.tokens is not None and used.tokens >= limits.tokens:
+            return LimitReached(Ending.TOKENS)
+        if limits.usd is not None and usd >= limits.usd:
+            return LimitReached(Ending.COST)
+        return None

@@ -20,6 +20,8 @@ class Told:
     request: str
     reply: Reply
     seconds: float
+    payload: Any = None
+    """The endpoint's whole answer as JSON, where a program in the box was given it as it came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def read(events: Iterator[Event], number: int, attempt: str) -> Past:
         match event["kind"]:
             case "reply":
                 told = _load(_Reply, event, where)
-                past.replies.append(Told(told.request, told.reply, told.seconds))
+                past.replies.append(Told(told.request, told.reply, told.seconds, told.payload))
             case "exec":
                 _load(_Exec, event, where)
                 past.outputs.append(event)
@@ -95,6 +97,7 @@ class _Reply:
     reply: Reply
     seconds: float
     live: bool
+    payload: Any = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from typing import Any
 from harness import codec
 from harness.api import Event, Model, Sandbox, Trace
 from harness.meter import Meter
+from harness.models.metered import Estimate, size, unknown
 from harness.models.wires.remembered import remembered
 from harness.past import Past, Told, bytes_of, text_of
 from harness.types import ExecResult, Message, Reply, Request
@@ -93,6 +94,22 @@ class Journal:
         self._asked, self._shown = request.messages, marks
         return hashlib.blake2b("".join(marks).encode(), digest_size=12).hexdigest()
 
+    def answered(self, request: str, told: Told, *, live: bool) -> None:
+        """Write a reply to the request with that mark, on disk before anyone acts on it."""
+        self.calls += 1
+        self.replayed += not live
+        self.model_seconds += told.seconds
+        self.served.update(told.reply.served)
+        line = {
+            "n": self.calls,
+            "request": request,
+            "reply": codec.dump(told.reply),
+            "seconds": round(told.seconds, 6),
+            "live": live,
+            **({} if told.payload is None else {"payload": told.payload}),
+        }
+        self.trace.emit("reply", line, sync=live)
+
     def facts(self) -> dict[str, Any]:
         ours = ("price_source",)
         facts: dict[str, Any] = {
@@ -103,6 +120,12 @@ class Journal:
             facts["replayed_replies"] = self.replayed
             facts["diverged_outputs"] = self.diverged
         return facts
+
+
+def mark_of(request: Request) -> str:
+    """A mark of all that a request shows the model."""
+    marks = "".join(map(_mark, request.messages))
+    return hashlib.blake2b(marks.encode(), digest_size=12).hexdigest()
 
 
 @remembered
@@ -123,10 +146,18 @@ def _common(a: Sequence[str], b: Sequence[str]) -> int:
 class Recorded:
     """A model whose replies are written down before anyone acts on them, or read from the past."""
 
-    def __init__(self, inner: Model, journal: Journal, meter: Meter, seed: int | None) -> None:
+    def __init__(
+        self,
+        inner: Model,
+        journal: Journal,
+        meter: Meter,
+        seed: int | None,
+        estimate: Estimate = unknown,
+    ) -> None:
         self._inner = inner
         self._journal = journal
         self._meter = meter
+        self._estimate = estimate
         self._seed = seed
 
     async def complete(self, request: Request, /) -> Reply:
@@ -135,25 +166,14 @@ class Recorded:
             request = replace(request, seed=self._seed)
         mark = journal.ask(request)
         if told := self._told(mark):
-            reply, seconds, live = told.reply, told.seconds, False
-            journal.replayed += 1
-        else:
-            self._meter.admit_live()
+            journal.answered(mark, told, live=False)
+            self._meter.charge(told.reply.usage, live=False)
+            return told.reply
+        async with self._meter.run.holding(self._estimate(size(request), None)):
             started = time.monotonic()
             reply = await self._inner.complete(request)
-            seconds, live = time.monotonic() - started, True
-        journal.calls += 1
-        journal.model_seconds += seconds
-        journal.served.update(reply.served)
-        line = {
-            "n": journal.calls,
-            "request": mark,
-            "reply": codec.dump(reply),
-            "seconds": round(seconds, 6),
-            "live": live,
-        }
-        journal.trace.emit("reply", line, sync=live)
-        self._meter.charge(reply.usage, live=live)
+            journal.answered(mark, Told(mark, reply, time.monotonic() - started), live=True)
+            self._meter.charge(reply.usage, live=True)
         return reply
 
     def _told(self, mark: str) -> Told | None:

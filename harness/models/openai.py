@@ -17,8 +17,8 @@ import openai
 from harness.errors import Fault, LimitReached, UsageError
 from harness.models.knobs import Knobs
 from harness.models.mending import mended
-from harness.models.prices import Tariff
-from harness.models.retrying import Retrying, Transient
+from harness.models.prices import Quote, Tariff
+from harness.models.retrying import Patience, Retrying, Transient
 from harness.models.trouble import Trouble, inside, sort, words
 from harness.models.wires import messages
 from harness.models.wires.reading import Cut, Fold, NotAReply
@@ -266,6 +266,7 @@ class Connection:
 
     call: Call
     retrying: Retrying
+    quote: Quote
 
     async def complete(self, request: Request, /) -> Reply:
         return mended(await self.retrying.complete(request), request)
@@ -277,7 +278,9 @@ class Connection:
 def connect(model: str, endpoint: Endpoint, knobs: Knobs) -> Connection:
     """The model `model` at `endpoint`."""
     call = Call(endpoint.client(knobs.timeout), model, knobs)
-    return Connection(call, Retrying(call, attempts=knobs.attempts, first=knobs.first_pause))
+    quote = Quote(call.tariff, knobs.max_completion_tokens or knobs.max_tokens)
+    patience = Patience(knobs.attempts, first=knobs.first_pause)
+    return Connection(call, Retrying(call, patience), quote)
 
 
 async def preflight(endpoint: Endpoint) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from urllib.parse import urlsplit
@@ -107,6 +107,26 @@ class Tariff:
             return None, NONE
         now = datetime.now(UTC)
         return (found.of(usage, now) if usage.tokens else None), found.source(now)
+
+
+_BYTES_A_TOKEN = 3
+"""Fewer than there are, so that an estimate of a request is no less than the truth."""
+_LIKELY_OUTPUT = 8192
+"""Of a reply whose length nobody bounds: few have more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a call may come to, told before it is made."""
+
+    tariff: Tariff
+    max_output: int | None = None
+    """What each request says of itself, in tokens, where it does."""
+
+    def worst(self, request_bytes: int, max_output: int | None = None) -> Usage:
+        output = max_output or self.max_output or _LIKELY_OUTPUT
+        usage = Usage(1, request_bytes // _BYTES_A_TOKEN, output=output)
+        return replace(usage, usd=self.tariff.priced(usage)[0])
 
 
 @lru_cache(maxsize=256)

@@ -10,20 +10,23 @@ from inspect import signature
 from math import inf
 from typing import Any
 
-from harness.api import Archive, Closing, Grader, Model, Scaffold, TaskSource
+from harness.api import Archive, Closing, Grader, Hosting, Model, Scaffold, TaskSource
 from harness.attempt import Parts
 from harness.errors import UsageError, unknown
 from harness.experiment import Experiment, check_money, on
 from harness.meter import RunMeter
 from harness.models import MODELS
 from harness.models.knobs import Knobs
+from harness.models.metered import unknown as unknown_cost
 from harness.models.openai import Connection, Endpoint, connect
+from harness.models.prices import Quote
 from harness.registry import build, is_path, locate
 from harness.sandboxes import SANDBOXES
 from harness.sandboxes.ahead import Ahead
 from harness.sandboxes.choice import choose
 from harness.types import Attempt, Condition, Part, Task, TaskId
 from harness.verbs import versions
+from harness.verbs.hosting import Host
 from scaffolds import SCAFFOLDS
 from tasks import GRADERS, SOURCES
 from tasks.selection import select
@@ -118,10 +121,12 @@ class Assembly:
         self._graders: dict[str, Grader] = {}
         self._models: dict[str, Callable[[], Model]] = {}
         self._connections: list[Connection] = []
+        self._quotes: dict[str, Quote] = {}
+        self.host = Host()
         for condition in self.conditions.values():
             self._models[condition.digest] = self._model(condition)
             self._models[condition.digest]()
-            scaffold(condition.scaffold)
+            self._expect(condition)
         for name in {task.grader for task in self.tasks.values()}:
             self.grader(name)
 
@@ -151,7 +156,20 @@ class Assembly:
         check_money(self.experiment, part, endpoint.base_url)
         connection = connect(_model_id(part), endpoint, _knobs(part))
         self._connections.append(connection)
+        self._quotes[condition.digest] = connection.quote
         return lambda: connection
+
+    def _expect(self, condition: Condition) -> None:
+        """Build the scaffold; to one that runs a program in the box, the door will lead."""
+        built, part = scaffold(condition.scaffold), condition.model
+        if not isinstance(built, Hosting):
+            return
+        if condition.digest not in self._quotes:
+            raise UsageError(
+                f"{condition.scaffold.name} runs a program that asks over HTTP, and {part.name!r} "
+                "is no model at an endpoint; give the id of one, and --base-url"
+            )
+        self.host.expect(condition, built, self.address.of(part), _knobs(part), _model_id(part))
 
     async def close(self) -> None:
         """Hang up on every endpoint, and on the engine."""
@@ -179,6 +197,7 @@ class Assembly:
 
     def parts(self, attempt: Attempt, archive: Archive, run: RunMeter) -> Parts:
         condition = self.conditions[attempt.condition]
+        quote = self._quotes.get(condition.digest)
         return Parts(
             model=self._models[condition.digest](),
             sandboxes=self.sandboxes,
@@ -189,6 +208,8 @@ class Assembly:
             run=run,
             seed=self.experiment.seed,
             facts={} if condition.scaffold.name in SILENT else versions.facts(condition.scaffold),
+            estimate=quote.worst if quote else unknown_cost,
+            door=self.host.door(condition.digest),
         )
 
 

@@ -127,14 +127,15 @@ def work_off(job: Job) -> Outcome:
 
 async def _all(job: Job, store: RunStore, due: list[Attempt], ration: Ration) -> None:
     try:
-        await _each(job, store, due, ration)
+        for endpoint in job.assembly.endpoints():
+            await preflight(endpoint)
+        async with job.assembly.host.open():
+            await _each(job, store, due, ration)
     finally:
         await job.assembly.close()
 
 
 async def _each(job: Job, store: RunStore, due: list[Attempt], ration: Ration) -> None:
-    for endpoint in job.assembly.endpoints():
-        await preflight(endpoint)
     if not job.afar:
         await _prepare(job, due)
     with bar(len(due), job.folder.name, quiet=job.quiet) as shown:
@@ -180,8 +181,12 @@ def _here(job: Job, store: RunStore, meter: RunMeter, due: list[Attempt]) -> Wor
 
 
 def _expect(job: Job, soon: list[Attempt]) -> None:
-    """Have boxes ready for those who will work in one, by the time that their turn comes."""
-    job.assembly.sandboxes.expect([job.loaded.tasks[a.task].brief.environment for a in soon])
+    """Have boxes ready for those who will work in one, by the time that their turn comes.
+
+    Not for programs of their own, who furnish theirs when it is their turn.
+    """
+    those = [a.task for a in soon if not job.assembly.host.expects(a.condition)]
+    job.assembly.sandboxes.expect([job.loaded.tasks[task].brief.environment for task in those])
 
 
 def _probes(job: Job) -> dict[Culprit, Probe]:

@@ -16,7 +16,6 @@ from results.manifest import Arm, Declared
 from results.report.page.spelt import short
 from results.store import RunStore
 from results.view.index import Index, Reading, Row, stamp
-from results.view.live import is_written
 from results.view.steps import a_list, a_map
 
 LISTS = {"fail_to_pass": "fail to pass", "pass_to_pass": "pass to pass", "": "others"}
@@ -47,12 +46,6 @@ class Sight:
     @property
     def declared(self) -> Declared | None:
         return self.reading.manifest.tasks.get(self.attempt.task)
-
-    @property
-    def is_going(self) -> bool:
-        """Whether its last try is being made now."""
-        newest = self.traces[-1] if self.traces else 0
-        return not self.record(newest) and is_written(self.index)
 
     @property
     def label(self) -> str:

@@ -73,7 +73,7 @@ def _row(reading: Reading, attempt: Attempt) -> dict[str, Any]:
 def attempt(sight: Sight, outlines: Mapping[int, Outline]) -> dict[str, Any]:
     """One attempt with all its records; of its tests how each came out, of its tries the length."""
     told = tests(sight.store, sight.last)
-    marked, unread = marks(sight) if sight.traces and not sight.is_going else ((), ())
+    marked, unread = marks(sight) if sight.traces else ((), ())
     return {
         "schema": SCHEMA,
         **_row(sight.reading, sight.attempt),

@@ -89,6 +89,9 @@ class Script:
             await answer(send, 200, b'{"object": "list", "data": []}', content_type=_JSON)
             return
         body = json.loads(await whole(receive))
+        if "messages" not in body:
+            await answer(send, 400, b'{"error": "messages is required"}', content_type=_JSON)
+            return
         turn = sum(message["role"] == "assistant" for message in body["messages"])
         self.asked[turn] += 1
         await asyncio.to_thread(self.on_call, self.asked.total())

@@ -12,11 +12,11 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from harness.api import Event, Model, Sandbox, Sandboxes, Trace
+from harness.api import Event, Sandbox, Sandboxes, Trace
 from harness.errors import Parked
 from harness.executors.mail import Charged, Kept, Line, Opened, Order, Outbox, Ready
 from harness.meter import RunLimits, RunMeter
-from harness.types import Attempt, Environment, ExecResult, Prepared, Reply, Request, Usage
+from harness.types import Attempt, Environment, ExecResult, Prepared, Usage
 from results.traces import Clock, event_line
 
 
@@ -64,26 +64,20 @@ class LentArchive:
 class LentMeter(RunMeter):
     """The run's budget: what is spent is told the driver, who alone knows what is left."""
 
-    def __init__(self, outbox: Outbox) -> None:
+    def __init__(self, outbox: Outbox, *, limited: bool) -> None:
         super().__init__(RunLimits())
         self._outbox = outbox
+        self._limited = limited
+
+    @asynccontextmanager
+    async def holding(self, worst: Usage) -> AsyncIterator[None]:
+        if self._limited and not await self._outbox.ask("admit"):
+            raise Parked("the run's budget is spent")
+        yield
 
     def charge(self, usage: Usage) -> None:
         super().charge(usage)
         self._outbox.put(Charged(usage))
-
-
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """A model whose calls the driver admits, since only it knows what the others spend."""
-
-    inner: Model
-    outbox: Outbox
-
-    async def complete(self, request: Request, /) -> Reply:
-        if not await self.outbox.ask("admit"):
-            raise Parked("the run's budget is spent")
-        return await self.inner.complete(request)
 
 
 @dataclass(frozen=True, slots=True)

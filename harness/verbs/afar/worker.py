@@ -10,7 +10,7 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,7 +22,7 @@ from harness.executors.mail import Ended, Notice, Order, Outbox, Stopped
 from harness.experiment import Experiment
 from harness.sandboxes.sweep import sweep
 from harness.types import Attempt, Record, Task, TaskId
-from harness.verbs.afar.lent import Asking, Behind, LentArchive, LentMeter
+from harness.verbs.afar.lent import Behind, LentArchive, LentMeter
 from harness.verbs.assemble import Address, Assembly, Loaded
 from results.provenance import source_digest
 
@@ -47,6 +47,7 @@ class Papers:
 class _Crew:
     assembly: Assembly
     tasks: dict[TaskId, Task]
+    door: AsyncExitStack = field(default_factory=AsyncExitStack)
 
 
 @dataclass(slots=True)
@@ -68,6 +69,7 @@ class Worker:
         address = replace(self.papers.address, keys=keys)
         assembly = Assembly(self.papers.experiment, Loaded(tasks, {}), address, self.papers.run_id)
         self.crew = _Crew(assembly, tasks)
+        await self.crew.door.enter_async_context(assembly.host.open())
         _last_wish()
         with suppress(UsageError):
             await sweep()
@@ -101,6 +103,7 @@ class Worker:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         if self.crew:
+            await self.crew.door.aclose()
             await self.crew.assembly.close()
         self.outbox.put(Stopped())
 
@@ -128,9 +131,9 @@ class Worker:
         crew = self._crew
         archive = LentArchive(order, self.outbox)
         crew.tasks[order.task.id] = order.task
-        parts = crew.assembly.parts(order.attempt, archive, LentMeter(self.outbox))
-        model = Asking(parts.model, self.outbox) if self.papers.limited else parts.model
-        lent = replace(parts, model=model, sandboxes=Behind(parts.sandboxes, archive, self.outbox))
+        meter = LentMeter(self.outbox, limited=self.papers.limited)
+        parts = crew.assembly.parts(order.attempt, archive, meter)
+        lent = replace(parts, sandboxes=Behind(parts.sandboxes, archive, self.outbox))
         return await run_attempt(order.attempt, order.task, lent)
 
 

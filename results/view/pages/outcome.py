@@ -15,8 +15,8 @@ from results.view.pages.changes import patch, size
 from results.view.steps import a_list, a_map
 from results.view.visible import decoded
 
-FEW, FEW_PASSED = 30, 8
-"""Tests that are named at once, of what did not pass and of what did; others are folded away."""
+FEW = 30
+"""Tests of one outcome that are named at once; others are folded away."""
 _POINTS_AT = {rule.name: rule.points_at for rule in RULES}
 
 
@@ -101,9 +101,9 @@ def _lists(told: Tests) -> list[Html]:
         wrong = [row for row in rows if row[1] != "passed"]
         right = [row for row in rows if row[1] == "passed"]
         parts.append(tag("h4", f"{heading}: {len(right)} of {len(rows)} passed"))
-        parts += _named(wrong, folded_from=FEW)
-        few = name == "fail_to_pass" and len(right) <= FEW_PASSED
-        parts += _named(right, folded_from=FEW_PASSED if few else 0)
+        parts += _named(wrong, folded_from=FEW) + _named(
+            right, folded_from=FEW if name == "fail_to_pass" else 0
+        )
     return parts
 
 
@@ -147,8 +147,6 @@ def marks_section(found: Sight) -> Html:
     """Lines that the audit's rules point at."""
     if not found.traces:
         return Html("")
-    if found.is_going:
-        return tag("p", "The audit reads this attempt when its try has ended.", class_="fine")
     marked, unread = marks(found)
     if not marked and not unread:
         return tag("p", "Audit: no rule points at a line of this attempt.", class_="fine")

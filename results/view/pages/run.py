@@ -9,16 +9,7 @@ from results.report.layout import duration, percent
 from results.report.page.markup import Html, joined, table, tag
 from results.report.page.spelt import NONE, short, usd
 from results.view.asked import Asked
-from results.view.grid import (
-    Page,
-    Standing,
-    grid,
-    listing,
-    reasons,
-    row_of,
-    standings,
-    strays,
-)
+from results.view.grid import Page, Standing, grid, listing, row_of, standings, strays
 from results.view.index import Reading, Row
 from results.view.live import Underway
 from results.view.pages.bits import (
@@ -108,21 +99,7 @@ def _progress(reading: Reading) -> Html:
         if number
     ]
     svg = tag("svg", *bars, viewBox="0 0 1000 10", preserveAspectRatio="none", class_="progress")
-    return tag("div", svg, tag("p", joined(words, " ")), _reasons(reading), class_="standing")
-
-
-def _reasons(reading: Reading) -> Html:
-    """Why attempts were not solved or not measured, and how they ended, each a list of them."""
-    parts = []
-    for name, counts in reasons(reading).items():
-        if len(counts) > (name == "ending"):
-            lists = Asked(view="list")
-            links = [
-                link(text(f"{spaced(said)} {number:,}"), lists.but(**{name: said}).query)
-                for said, number in counts[:8]
-            ]
-            parts.append(tag("span", f"{name}: ", joined(links, ", ")))
-    return tag("p", *parts, class_="fine") if parts else Html("")
+    return tag("div", svg, tag("p", joined(words, " ")), class_="standing")
 
 
 def _under_way(reading: Reading, going: Sequence[Underway], names: Mapping[str, str]) -> Html:

@@ -195,11 +195,9 @@ def _box(events: Sequence[tuple[int, Event]], raw: str) -> Iterator[tuple[str, H
                 yield argv[-1] if argv else "", _exec(event, argv, f"{raw}{line}")
             case "read" | "write":
                 yield "", _file(event, f"{raw}{line}")
-            case "note" | "diverged" | "replay_ended":
+            case "note" | "diverged" | "replay_ended" | "fault" | "ending":
                 yield "", _remark(event)
-            case "try" | "reply" | "message" | "request":
-                pass
-            case "submission" | "ending" | "fault" | "verdict":  # told under the last step
+            case "try" | "reply" | "message" | "request" | "submission" | "verdict":
                 pass
             case kind:
                 yield "", tag("p", chip(text(kind)), class_="remark")
@@ -240,5 +238,5 @@ def _file(event: Event, raw: str) -> Html:
 def _remark(event: Event) -> Html:
     told = {k: v for k, v in event.items() if k not in ("kind", "at", "note")}
     name = str(event.get("note") or event["kind"])
-    class_ = "" if event["kind"] == "note" else "failed"
+    class_ = "failed" if event["kind"] in ("fault", "diverged", "replay_ended") else ""
     return tag("p", chip(text(name), class_), " ", *_scalars(told), class_="remark")
