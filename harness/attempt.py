@@ -278,6 +278,7 @@ async def _grade(this: _Try, submission: Submission) -> Grade:
     with blame("grader"):
         grade = await parts.grader.grade(this.task, submission, parts.sandboxes)
     this.grade = time.monotonic() - started
+    this.facts |= grade.facts
     this.blobs["tests"] = parts.archive.keep(json.dumps(dict(grade.tests)).encode())
     if expected := _expected(this.task):
         this.blobs["expected"] = parts.archive.keep(json.dumps(expected).encode())

@@ -260,6 +260,8 @@ class Grade:
     verdict: Verdict
     tests: Mapping[str, Status] = field(default_factory=dict)
     logs: Mapping[str, bytes] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What the record is to say of the grading itself."""
 
 
 @dataclass(frozen=True, slots=True)

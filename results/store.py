@@ -9,10 +9,13 @@ from typing import Self
 
 from harness.api import Event, Trace
 from harness.types import Attempt, Record
-from results.blobs import Blobs
+from results.blobs import Blobs, publish
 from results.ledger import Ledger
 from results.manifest import Manifest, declare
 from results.traces import Traces
+
+VERDICTS = "verdicts"
+"""The folder of verdicts by what they depend on, so that nothing is graded twice."""
 
 
 class RunStore:
@@ -60,6 +63,17 @@ class RunStore:
 
     def fetch(self, digest: str, /) -> bytes:
         return self.blobs.fetch(digest)
+
+    def recall(self, key: str, /) -> bytes | None:
+        """What was remembered under a key: derived, so that nothing is lost with it."""
+        try:
+            return (self.folder / VERDICTS / key).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def remember(self, key: str, data: bytes, /) -> None:
+        (self.folder / VERDICTS).mkdir(exist_ok=True)
+        publish(self.folder / VERDICTS / key, data)
 
     def tries(self, attempt: Attempt, /) -> int:
         return self.traces.tries(attempt)
