@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, combinations, compress
-from math import isnan
+from math import isnan, nan
 from typing import TypeAlias
 
 from harness.errors import UsageError
+from results.crossing import Arm, Crossed, crossing
 from results.regrades import of_one_patch
 from results.stats import differences
 from results.stats.cost import marginal, per_solved, ratio_of_ratios, spent
@@ -96,6 +97,8 @@ class Compared:
     pairs: tuple[Comparison, ...]
     ranks: tuple[RankSet, ...]
     """The ranks that the data leave open to each system, all at once."""
+    crossed: Crossed | None
+    """How much is model and how much scaffold, where the systems are crossed."""
     margin: float
     seed: int
     level: float
@@ -123,8 +126,26 @@ def compare(
     tasks = list(dict.fromkeys(task for system in found for task in system.tasks))
     columns = [[system.verdicts.get(task, ()) for task in tasks] for system in found]
     return Compared(
-        tuple(found), told, tuple(ranks(columns, rng=rng, level=level)), margin, seed, level
+        tuple(found),
+        told,
+        tuple(ranks(columns, rng=rng, level=level)),
+        _crossed(found, tasks, seed, level),
+        margin,
+        seed,
+        level,
     )
+
+
+def _crossed(
+    found: Sequence[System], tasks: Sequence[str], seed: int, level: float
+) -> Crossed | None:
+    arms = [
+        Arm(s.condition, [s.verdicts.get(task, [nan] * s.repeats) for task in tasks]) for s in found
+    ]
+    repos = [
+        next((r for s in found if task in s.tasks and (r := _repo(s, task))), "") for task in tasks
+    ]
+    return crossing(arms, repos, seed=seed, level=level)
 
 
 def _compared(

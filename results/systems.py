@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from harness.errors import UsageError
-from harness.types import Attempt, Graded
+from harness.types import Attempt, Condition, Graded
 from results.exchange.imported import UNDECLARED, Taken
 from results.manifest import Declared, Manifest
 from results.regrades import regraded
@@ -27,6 +27,7 @@ class System:
     run: str
     digest: str
     label: str
+    condition: Condition
     repeats: int
     modes: tuple[str, ...]
     """Which graders gave the verdicts."""
@@ -74,6 +75,7 @@ def _of(source: Source, level: float) -> Iterator[System]:
             run=name,
             digest=digest,
             label=arm.label,
+            condition=arm.condition,
             repeats=arm.repeats,
             modes=_modes(found, digest, manifest),
             regraded=regraded(arm.condition),

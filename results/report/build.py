@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.types import Attempt
 from results import quarantine, table
 from results.blocks import Blocks, blocks
+from results.crossing import Arm, Crossed, crossing
 from results.manifest import Manifest
 from results.precision import Precision, precision
 from results.provenance import Provenance
@@ -59,6 +60,8 @@ class Report:
     rows: tuple[Row, ...]
     faults: tuple[FaultGroup, ...]
     blocks: Blocks
+    crossed: Crossed | None
+    """How much is scaffold and what each factor does; None where conditions are not crossed."""
     stray: int
     """Recorded attempts that the run does not declare; no number counts them."""
     notes: tuple[str, ...]
@@ -106,9 +109,19 @@ def reported(
         rows=_rows(manifest, found),
         faults=_faults(found),
         blocks=whole,
+        crossed=_crossed(manifest, found, level),
         stray=stray,
         notes=(*said, *of_the_run(summaries, whole, _codes(found))),
     )
+
+
+def _crossed(manifest: Manifest, found: Mapping[Attempt, History], level: float) -> Crossed | None:
+    arms = [
+        Arm(arm.condition, table.measured(manifest, found, digest, table.solved))
+        for digest, arm in manifest.conditions.items()
+    ]
+    repos = [task.facets.get("repo", "") for task in manifest.tasks.values()]
+    return crossing(arms, repos, level=level)
 
 
 def _codes(found: Mapping[Attempt, History]) -> dict[str, list[str]]:

@@ -9,6 +9,7 @@ from typing import Any
 from harness.codec import dump
 from results.comparison import Compared, Comparison
 from results.exchange.imported import IMPORTED
+from results.report.crossing_text import as_lines as crossed
 from results.report.layout import clean, grid, money, percent, span
 from results.stats.estimate import Estimate, PValue
 
@@ -27,6 +28,7 @@ def as_json(found: Compared) -> dict[str, Any]:
 def as_text(found: Compared, *, width: int = 100) -> str:
     parts = [_systems(found, width), _scores(found, width)]
     parts += [_differences(found, width), _costs(found, width)]
+    parts.append(crossed(found.crossed, width))
     parts.append([line for note in _notes(found) for line in _wrapped(note, width, "- ")])
     return "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
 

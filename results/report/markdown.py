@@ -9,6 +9,8 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from results.comparison import Compared, Comparison
+from results.crossing import Crossed
+from results.report import crossing_text
 from results.report.build import Report
 from results.report.layout import clean, cut, duration, money, percent, span
 from results.stats.equivalence import Word
@@ -25,6 +27,7 @@ def as_markdown(report: Report, folder: str) -> str:
         [f"### {_code(report.name)}", "", _origins(report)],
         list(_scores(report)),
         list(_passes(report)),
+        list(_crossed(report.crossed)),
         list(_faults(report)),
         list(_notes(report.notes)),
         [f"Recompute: {_code(f'harness report {shlex.quote(folder)} --markdown')}"],
@@ -97,6 +100,23 @@ def _passes(report: Report) -> Iterator[str]:
         for passed in found.pass_k
     ]
     return _table(["", "k", "pass@k", "pass^k", "two runs agree %"], rows) if rows else iter(())
+
+
+def _crossed(found: Crossed | None) -> Iterator[str]:
+    """How much is the scaffold, in words, and the effects in a table."""
+    if found is None:
+        return
+    yield from (f"- {_plain(text)}" for text in crossing_text.sentences(found))
+    rows = [[_code(cell) for cell in crossing_text.row(effect)] for effect in found.effects]
+    if rows:
+        yield ""
+        yield from _table([head.replace("\n", " ") for head in crossing_text.HEAD], rows)
+    if found.variance:
+        yield ""
+        rows = [[_code(cell) for cell in cells] for cells in crossing_text.parts(found.variance)]
+        yield from _table(crossing_text.PARTS_HEAD, rows)
+        yield ""
+        yield _plain(crossing_text.designs(found.variance))
 
 
 def _faults(report: Report) -> Iterator[str]:

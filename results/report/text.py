@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from results.precision import Precision
 from results.regrades import regraded
 from results.report.build import FaultGroup, Report, Row
+from results.report.crossing_text import as_lines as crossed
 from results.report.layout import clean, cut, duration, grid, money, percent, span
 from results.report.regrades_text import as_lines as regrades
 from results.stats.estimate import Estimate
@@ -29,6 +30,7 @@ def as_text(report: Report, *, width: int = 100, full: bool = False) -> str:
         _precision(report, keys, width),
         _passes(report, keys, width),
         regrades(report.regrades, keys, width),
+        crossed(report.crossed, width),
         _outcomes(report.conditions, keys, width),
         _tasks(report.rows, keys, width, None if full else ROWS),
         _faults(report.faults, width, None if full else ROWS),

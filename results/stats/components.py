@@ -38,6 +38,7 @@ _COMPONENTS: Mapping[str, Mapping[str, int]] = {
     "run": {"itself": 1, "ims": -1},
     "total": {"itself": 1, "0": -1},
 }
+_OF_SCORES = ("model", "scaffold", "model_x_scaffold")
 _WITHOUT_REPOS = {"g": "0", "gm": "m", "gs": "s", "gms": "ms"}
 
 
@@ -143,6 +144,14 @@ def _variances(found: Moments) -> dict[str, float]:
 
 def _jackknife(cells: Array, groups: Labels | None, rng: np.random.Generator) -> dict[str, float]:
     """Standard errors from leaving out one group of tasks after another."""
+    rows = _without_each(cells, groups, rng)
+    errors = {name: _error([row[name] for row in rows]) for name in _COMPONENTS}
+    return {name: error for name, error in errors.items() if not np.isnan(error)}
+
+
+def _without_each(
+    cells: Array, groups: Labels | None, rng: np.random.Generator
+) -> list[dict[str, float]]:
     order = rng.permutation(len(cells))
     if groups is not None:
         order = order[np.argsort(groups[order], kind="stable")]
@@ -152,14 +161,28 @@ def _jackknife(cells: Array, groups: Labels | None, rng: np.random.Generator) ->
     for k in range(fold.max() + 1):
         rest = None if groups is None else labels(groups[fold != k])
         rows.append(_variances(moments(cells[fold != k], rest)))
-    errors = {}
-    for name in _COMPONENTS:
-        values = np.array([row[name] for row in rows])
-        count = len(values)
-        error = np.sqrt((count - 1) / count * np.sum((values - values.mean()) ** 2))
-        if not np.isnan(error):
-            errors[name] = float(error)
-    return errors
+    return rows
+
+
+def _error(values: list[float]) -> float:
+    known = np.array(values)
+    count = len(known)
+    return float(np.sqrt((count - 1) / count * np.sum((known - known.mean()) ** 2)))
+
+
+def score_share_errors(
+    cells: Array, repos: npt.ArrayLike | None, *, rng: np.random.Generator
+) -> dict[str, float]:
+    """Jackknife standard errors of `score_shares`, and of `all_scaffold`, all but the model's."""
+    rows = _without_each(cells, None if repos is None else labels(repos), rng)
+    shares = []
+    for row in rows:
+        parts = {name: Component(row[name]) for name in _OF_SCORES}
+        shares.append(score_shares(parts))
+    if any(None in share.values() for share in shares):
+        return {}
+    errors = {name: _error([share[name] or 0.0 for share in shares]) for name in _OF_SCORES}
+    return {**errors, "all_scaffold": errors["model"]}
 
 
 def _why(name: str, cells: Array, groups: Labels | None) -> str:
@@ -183,7 +206,7 @@ def score_shares(found: Mapping[str, Component]) -> dict[str, float | None]:
 
     Run noise is not in it. "x% of the score is scaffold" means this table.
     """
-    names = ["model", "scaffold", "model_x_scaffold"]
+    names = list(_OF_SCORES)
     values = [_value(found, name) for name in names]
     known = [value for value in values if value is not None]
     whole = sum(known) if len(known) == len(values) else None

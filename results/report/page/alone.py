@@ -183,7 +183,7 @@ def split(scene: Scene, i: int) -> Html:
             if share is not None
         ]
         inside.append(stacked([("variance of one verdict", parts)]))
-    if scene.study and scene.study.variance:
+    if scene.study and scene.study.crossed and scene.study.crossed.variance:
         inside.append(
             tag(
                 "p",

@@ -8,10 +8,9 @@ from math import isnan, nan
 
 import numpy as np
 
-from harness.types import Condition
 from results.comparison import Compared, Comparison
+from results.crossing import Crossed
 from results.report.page.findings import ALIKE, ASSUMED_NOISE, Card
-from results.stats.components import Component, components, score_shares, verdict_shares
 from results.stats.cost import on_frontier
 from results.stats.many import RankSet, Simultaneous, max_t, rank_sets
 from results.stats.power import Gap, repeats_needed, runs_needed
@@ -37,17 +36,6 @@ class Priced:
 
 
 @dataclass(frozen=True, slots=True)
-class Variance:
-    """The components of a study of models x scaffolds, and both ways to share them out."""
-
-    models: tuple[str, ...]
-    scaffolds: tuple[str, ...]
-    parts: dict[str, Component]
-    score: dict[str, float | None]
-    verdict: dict[str, float | None]
-
-
-@dataclass(frozen=True, slots=True)
 class Study:
     compared: Compared
     together: Simultaneous
@@ -58,8 +46,8 @@ class Study:
     priced: tuple[Priced, ...]
     unpriced: str
     """Why there is no picture of costs, where there is none."""
-    variance: Variance | None
-    """None unless every one of two models or more was run with every one of two scaffolds."""
+    crossed: Crossed | None
+    """How much is model and how much scaffold, where conditions are crossed."""
 
     def rival(self, system: int) -> Comparison | None:
         """The nearest other condition that cannot be told from this one."""
@@ -85,7 +73,7 @@ def study(compared: Compared, cards: Sequence[Card]) -> Study:
         shared=int(shared.sum()),
         priced=priced,
         unpriced=unpriced,
-        variance=_variance(compared, [card.summary.condition for card in cards], tasks),
+        crossed=compared.crossed,
     )
 
 
@@ -170,43 +158,6 @@ def _region(cost: Array, solved: Array) -> tuple[tuple[float, float], ...]:
     circle = np.stack([np.cos(turn), np.sin(turn)])
     x, y = vectors @ (reach[:, None] * circle)
     return tuple(zip((x + cost.mean()).tolist(), (y + solved.mean()).tolist(), strict=True))
-
-
-def _variance(
-    compared: Compared, conditions: Sequence[Condition], tasks: Sequence[str]
-) -> Variance | None:
-    """The study as a full table of models and scaffolds, all else equal; None where it is none."""
-    models = list(dict.fromkeys(str(c.model) for c in conditions))
-    scaffolds = list(dict.fromkeys(str(c.scaffold) for c in conditions))
-    cells = {(str(c.model), str(c.scaffold)): i for i, c in enumerate(conditions)}
-    alike = len({(str(c.sandbox), c.limits) for c in conditions}) == 1
-    whole = alike and len(cells) == len(conditions) == len(models) * len(scaffolds)
-    if min(len(models), len(scaffolds)) < 2 or not whole:
-        return None
-    systems = compared.systems
-    if any(system.regraded for system in systems):
-        return None
-    runs = max(system.repeats for system in systems)
-    table = np.full((len(tasks), len(models), len(scaffolds), runs), nan)
-    for m, model in enumerate(models):
-        for s, scaffold in enumerate(scaffolds):
-            system = systems[cells[model, scaffold]]
-            rows = [list(system.verdicts.get(task, ())) for task in tasks]
-            for t, row in enumerate(rows):
-                table[t, m, s, : len(row)] = row
-    if np.isnan(table).all():
-        return None
-    names = [_repo(systems, task) for task in tasks]
-    repos = names if all(names) and len(set(names)) > 1 else None
-    parts = components(table, repos, rng=generator(compared.seed))
-    return Variance(
-        tuple(models), tuple(scaffolds), parts, score_shares(parts), verdict_shares(parts)
-    )
-
-
-def _repo(systems: Sequence[System], task: str) -> str:
-    declared = next(system.tasks[task] for system in systems if task in system.tasks)
-    return declared.facets.get("repo", "")
 
 
 def ordered(priced: Sequence[Priced]) -> list[Priced]:
