@@ -143,6 +143,8 @@ class Session:
     over: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the door will answer no more: a budget is at its end, or the endpoint has failed.
     What the program does from then on is in vain, and the attempt's ending is settled."""
+    calls: Callable[[], int] = lambda: 0
+    """How many calls have been answered so far in this try, through either door."""
 
 
 class Scaffold(Protocol):
@@ -156,6 +158,8 @@ class Speech:
     wire: WireName
     refusal: int = 402
     """The HTTP status at which it stops at once, instead of asking again."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """For the record: which program it is, in what version, and what no setting makes equal."""
 
 
 @runtime_checkable

@@ -239,7 +239,8 @@ def _session(
     recorded = Recorded(parts.model, this.journal, this.meter, seed, parts.estimate)
     model = Metered(recorded, this.meter, parts.estimate)
     over = guest.over if guest else asyncio.Event()
-    return Session(box, model, parts.limits, _note(this.journal.trace), door, over)
+    note, calls = _note(this.journal.trace), lambda: this.journal.calls
+    return Session(box, model, parts.limits, note, door, over, calls)
 
 
 async def _hosted(this: _Try, session: Session, guest: Guest) -> Ending:
@@ -256,6 +257,8 @@ async def _hosted(this: _Try, session: Session, guest: Guest) -> Ending:
         this.facts |= guest.facts()
     if ending is not Ending.TIME or guest.over.is_set():
         guest.judge()
+        if not this.journal.calls:
+            raise Fault("scaffold", "the program in the box ended without asking its model once")
     return ending
 
 

@@ -101,6 +101,8 @@ class Summary:
     endings: Mapping[str, int]
     reasons: Mapping[str, int]
     modes: Mapping[str, int]
+    unequal: tuple[str, ...]
+    """What its agent does that no setting makes equal, in the words of the records."""
 
 
 def histories(records: Iterable[Record], *, where: str = "the ledger") -> dict[Attempt, History]:
@@ -232,6 +234,9 @@ def _summary(
         endings=_counts(str(grade.ending) for grade in grades),
         reasons=_counts(grade.verdict.reason for grade in grades),
         modes=_counts(grade.verdict.mode for grade in grades),
+        unequal=tuple(
+            dict.fromkeys(said for g in grades for said in g.facts.get("agent_unequal") or ())
+        ),
     )
 
 

@@ -55,10 +55,15 @@ def namespace_trouble() -> str:
     return "" if done.returncode == 0 else "the kernel forbids user namespaces"
 
 
+ON_REQUEST = ("agents", "cluster")
+"""Marks of tests that run only where `-m` names them."""
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if "cluster" not in str(config.getoption("markexpr")):
-        config.hook.pytest_deselected(items=[i for i in items if i.get_closest_marker("cluster")])
-        items[:] = [item for item in items if not item.get_closest_marker("cluster")]
+    unasked = [mark for mark in ON_REQUEST if mark not in str(config.getoption("markexpr"))]
+    left = [item for item in items if any(item.get_closest_marker(mark) for mark in unasked)]
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if item not in left]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

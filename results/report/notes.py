@@ -88,6 +88,15 @@ def _uneven(conditions: Sequence[Summary]) -> Iterator[str]:
         )
 
 
+def _footing(conditions: Sequence[Summary]) -> Iterator[str]:
+    agents = {c.condition.scaffold.name: c.unequal for c in conditions if c.unequal}
+    for name, unequal in agents.items():
+        yield (
+            f"{name} has the limits, the meter and the grading of any scaffold here; what cannot "
+            f"be made equal: it {'; it '.join(unequal)}"
+        )
+
+
 def _unpriced(conditions: Sequence[Summary]) -> Iterator[str]:
     if any(c.cost.usd.value is None for c in conditions):
         yield "costs are null where any call had no price: a part of the bill is no bill"
@@ -126,6 +135,7 @@ _RULES: tuple[Callable[[Sequence[Summary]], Iterator[str]], ...] = (
     _uneven,
     _single,
     _modes,
+    _footing,
     _unpriced,
     _respent,
 )

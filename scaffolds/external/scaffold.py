@@ -6,9 +6,10 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field, replace
 from string import Template
+from typing import Any
 
 from harness.api import Endpoint, Session, Speech
 from harness.errors import Fault
@@ -20,8 +21,6 @@ from scaffolds.prompts import prompt
 
 START_SECONDS = 180.0
 """What it may take to say its version, on a machine that has much else to do."""
-PARTING_SECONDS = 10.0
-"""What an agent is given to end by itself, once it has been told that there is no more."""
 TIDY_SECONDS = 30.0
 _UNBOUNDED_SECONDS = 7 * 24 * 3600.0
 _MARGIN_SECONDS = 1.0
@@ -52,13 +51,19 @@ class External:
     agent: Agent
     model: str = ""
     install: Callable[[Agent], Awaitable[Layer]] = ready
+    parting: float = 10.0
+    """Seconds to end by itself in, once it has been told that there is no more."""
+    _installed: dict[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def speech(self) -> Speech:
-        return Speech(self.agent.wire, self.agent.refusal)
+        facts = {"agent": self.agent.name, "agent_version": self.agent.version, **self._installed}
+        unequal = list(self.agent.unequal)
+        return Speech(self.agent.wire, self.agent.refusal, {**facts, "agent_unequal": unequal})
 
     async def equip(self, environment: Environment, /) -> Environment:
         layer = await self.install(self.agent)
+        self._installed.update(layer.facts)
         return replace(environment, mounts={**environment.mounts, str(layer.folder): MOUNT})
 
     async def solve(self, brief: Brief, session: Session, /) -> Ending:
@@ -80,7 +85,7 @@ class External:
             keep=_KEPT_BYTES,
         )
         try:
-            result = await _until_over(asyncio.ensure_future(work), session.over)
+            result = await _until_over(work, session.over, self.parting)
         finally:
             await unhurried(self._tidy(session))
         return self._ending(result, session)
@@ -134,16 +139,22 @@ class External:
         session.note("agent", {"ended": result.ended, "exit_code": result.exit_code})
         if result.ended == "deadline":
             return Ending.TIME
+        if not session.calls():
+            told = f"ended without asking its model once: {_last_words(result)}"
+            raise Fault("scaffold", f"{self.agent.name} {told}")
         return Ending.SUBMITTED
 
 
-async def _until_over(work: asyncio.Task[ExecResult], over: asyncio.Event) -> ExecResult | None:
+async def _until_over(
+    command: Coroutine[Any, Any, ExecResult], over: asyncio.Event, parting: float
+) -> ExecResult | None:
     """The agent's result; None where it had to be killed, some time after the door was shut."""
+    work = asyncio.ensure_future(command)
     shut = asyncio.ensure_future(over.wait())
     try:
         await asyncio.wait({work, shut}, return_when=asyncio.FIRST_COMPLETED)
         if not work.done():
-            await asyncio.wait({work}, timeout=PARTING_SECONDS)
+            await asyncio.wait({work}, timeout=parting)
         return work.result() if work.done() else None
     finally:
         # A cancelled command is killed with all its processes.

@@ -51,20 +51,24 @@ class Voice:
     """What it says to an agent that has no tools."""
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     down: bool = False
-    """Whether it is out of order: 500 to each."""
+    """Whether it is out of order: 500 to each question."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = str(scope["path"])
         body = json.loads(await _whole(receive) or b"{}")
+        wire = path.rpartition("/")[2]
+        if not body and wire in _WIRES:  # somebody asks which wires it knows
+            await _answer(send, 400, b'{"error": {"message": "nothing was asked"}}')
+            return
         self.requests.append((path, body))
-        if self.down:
+        if self.down and wire in _WIRES:
             await _answer(send, 500, b'{"error": {"message": "the machine is on fire"}}')
         elif path.endswith("/count_tokens"):
             await _answer(send, 200, b'{"input_tokens": 1000}')
-        elif path.rpartition("/")[2] not in _WIRES:
+        elif wire not in _WIRES:
             await _answer(send, 200, b'{"object": "list", "data": [{"id": "scripted"}]}')
         else:
-            whole, streamed, tools, results = _WIRES[path.rpartition("/")[2]]
+            whole, streamed, tools, results = _WIRES[wire]
             said = self._next(tools(body), results(body), _MINI in str(body))
             if body.get("stream"):
                 events = b"".join(streamed(said, len(self.requests), body))
@@ -117,7 +121,7 @@ def _chat_tools(body: Body) -> list[str]:
 
 
 def _chat_results(body: Body) -> int:
-    return sum(message["role"] == "tool" for message in body["messages"])
+    return sum(message["role"] == "tool" for message in body.get("messages", ()))
 
 
 def _chat_message(said: Said, n: int) -> dict[str, Any]:
@@ -168,7 +172,7 @@ def _items_tools(body: Body) -> list[str]:
 
 
 def _items_results(body: Body) -> int:
-    given = body["input"] if isinstance(body["input"], list) else []
+    given = body.get("input") if isinstance(body.get("input"), list) else []
     return sum(str(item.get("type", "")).endswith("call_output") for item in given)
 
 
@@ -220,7 +224,7 @@ def _blocks_tools(body: Body) -> list[str]:
 
 
 def _blocks_results(body: Body) -> int:
-    blocks = [m["content"] for m in body["messages"] if isinstance(m["content"], list)]
+    blocks = [m["content"] for m in body.get("messages", ()) if isinstance(m["content"], list)]
     return sum(block.get("type") == "tool_result" for content in blocks for block in content)
 
 

@@ -257,3 +257,15 @@ def test_a_report_says_how_many_blocks_are_whole_and_which_code_measured(tmp_pat
     said = "\n".join(found.notes)
     assert "1 complete, 1 in part, 1 not begun" in said
     assert "#1 was measured by 2 versions" in said and "#2 was measured" not in said
+
+
+def test_a_report_names_what_of_an_agent_cannot_be_made_equal(tmp_path: Path) -> None:
+    facts = {"agent": "codex", "agent_unequal": ["compacts by itself", "has its own prompt"]}
+    records = [
+        graded(attempt("t0", scaffold="codex"), True, facts=facts),
+        graded(attempt("t0"), True),
+    ]
+    found = build(stored(tmp_path / "run", declared(1, "codex", "editor"), records))
+    said = "\n".join(found.notes)
+    assert "codex has the limits" in said and "editor has the limits" not in said
+    assert "it compacts by itself; it has its own prompt" in said

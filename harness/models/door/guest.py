@@ -63,8 +63,6 @@ class Guest:
         """Raise what the attempt comes to, where that is not for its scaffold to say."""
         if trouble := self.end or self.hurt:
             raise trouble
-        if not self.journal.calls:
-            raise Fault("scaffold", "the program in the box ended without asking its model once")
 
     async def leave(self) -> None:
         """Its token is void by now; what it has asked and not heard is nobody's any more."""
@@ -74,7 +72,8 @@ class Guest:
         await asyncio.gather(*calls, return_exceptions=True)
 
     def facts(self) -> Mapping[str, Any]:
-        return {"agent_models": dict(self.names), "agent_wire": self.speech.wire}
+        asked = {"agent_models": dict(self.names), "agent_wire": self.speech.wire}
+        return {**self.speech.facts, **asked}
 
 
 def met(kind: str, message: str) -> Exception:
