@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from harness import cli_bench, cli_exchange, cli_plan, cli_price, cli_view
+from harness import cli_bench, cli_doctor, cli_exchange, cli_plan, cli_price, cli_view
 from harness import experiment as experiments
 from harness.cli_exchange import RUNS, Json
 from harness.errors import DISK_FULL, UsageError
@@ -25,7 +25,6 @@ grading = Later("harness.verbs.grading")
 controls = Later("harness.verbs.controls")
 showing = Later("harness.verbs.showing")
 auditing = Later("harness.verbs.auditing")
-doctors = Later("harness.verbs.doctor")
 sweeping = Later("harness.sandboxes.sweep")
 assembling = Later("harness.verbs.assemble")
 
@@ -261,6 +260,7 @@ cli_exchange.add_to(app)
 cli_price.add_to(app)
 cli_plan.add_to(app, _experiment)
 cli_view.add_to(app)
+cli_doctor.add_to(app)
 
 
 @app.command()
@@ -313,15 +313,6 @@ def pull_tasks(
     Example: harness tasks pull swebench-pro
     """
     showing.pull(source)
-
-
-@app.command()
-def doctor(as_json: Json = False) -> None:
-    """Say what this machine can do: engines, sandboxes, limits, Python, git.
-
-    Example: harness doctor
-    """
-    doctors.examine(as_json=as_json)
 
 
 @app.command()

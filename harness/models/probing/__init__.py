@@ -1,0 +1,1 @@
+"""What a live endpoint can do, found by asking it."""
