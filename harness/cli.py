@@ -103,6 +103,7 @@ def run(
     api_key_env: Annotated[str | None, typer.Option(help="Variable with the key.")] = None,
     executor: Annotated[str, typer.Option(help="local, or ray: a cluster's nodes.")] = "local",
     ray_address: Annotated[str, typer.Option(help="HOST:PORT.  [RAY_ADDRESS]")] = "",
+    share: Annotated[str, typer.Option(help="Ray: a URL that patches and logs go to.")] = "",
     into: Into = None,
     as_json: Json = False,
 ) -> None:
@@ -127,7 +128,7 @@ def run(
     wanted = _experiment(file, flags, limits)
     folder = into or RUNS / (file.stem if file else wanted.tasks.name)
     address = assembling.Address(base_url, api_key_env)
-    afar = running.afar(executor, ray_address, width)
+    afar = running.afar(executor, ray_address, share, width)
     outcome = running.work_off(running.job(wanted, folder, address, quiet=as_json, afar=afar))
     showing.report([folder], as_json=as_json)
     _leave(outcome, folder)

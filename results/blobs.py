@@ -31,6 +31,9 @@ class Blobs:
             publish(path, data)
         return digest
 
+    def has(self, digest: str, /) -> bool:
+        return (self.folder / digest).is_file()
+
     def fetch(self, digest: str, /) -> bytes:
         """The bytes that were kept under a digest; Damaged where they are gone or changed."""
         if not _DIGEST.fullmatch(digest):

@@ -9,6 +9,7 @@ from typing import Self
 
 from harness.api import Event, Trace
 from harness.types import Attempt, Record
+from results import share
 from results.blobs import Blobs, publish
 from results.ledger import Ledger
 from results.manifest import Manifest, declare
@@ -62,6 +63,8 @@ class RunStore:
         return self.blobs.keep(data)
 
     def fetch(self, digest: str, /) -> bytes:
+        if not self.blobs.has(digest) and (elsewhere := share.named(self.folder)):
+            return elsewhere.fetch(digest)
         return self.blobs.fetch(digest)
 
     def recall(self, key: str, /) -> bytes | None:

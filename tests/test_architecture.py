@@ -47,6 +47,7 @@ ONLY_IN = {
     "genai_prices": "harness/models/prices.py",
     "datasets": "tasks/hub.py",
     "pyarrow": ("tasks/hub.py", "results/exchange/parquet.py"),
+    "fsspec": "results/share.py",
     "git": "tasks/repo.py",
     "tqdm": "harness/progress.py",
     "ray": "harness/executors/ray.py",

@@ -78,15 +78,16 @@ class Job:
     """Where the attempts are made, if not on this machine."""
 
 
-def afar(executor: str, address: str, width: int | None) -> Afar | None:
+def afar(executor: str, address: str, share: str, width: int | None) -> Afar | None:
     """What the flags say of where attempts are made."""
     if executor == "local":
-        if address:
-            raise UsageError("--ray-address goes with --executor ray")
+        for flag, value in (("--ray-address", address), ("--share", share)):
+            if value:
+                raise UsageError(f"{flag} goes with --executor ray")
         return None
     if executor not in FLEETS:
         raise unknown("executor", executor, ["local", *FLEETS])
-    return Afar(executor, address, width)
+    return Afar(executor, address, width, share)
 
 
 def job(

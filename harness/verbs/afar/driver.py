@@ -18,6 +18,7 @@ from harness.registry import locate
 from harness.types import Attempt, Clocks, Faulted, Record, Usage
 from harness.verbs.afar.worker import Papers, Worker
 from harness.verbs.assemble import Assembly, Loaded, tell
+from results import share
 from results.provenance import source_digest
 from results.store import RunStore
 from results.traces import TraceFile
@@ -31,6 +32,8 @@ class Afar:
     address: str = ""
     most: int | None = None
     """Attempts in flight on all nodes together. None: as many as they hold boxes."""
+    share: str = ""
+    """A URL that blobs go to. Empty: into the run's folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +51,14 @@ class Run:
 @asynccontextmanager
 async def on_nodes(run: Run, afar: Afar, say: Callable[[str], None]) -> AsyncIterator[Cluster]:
     """The nodes as one executor; on leaving, their workers have ended what they had under way."""
+    if afar.share:
+        share.name(run.store.folder, afar.share)
     papers = Papers(
         experiment=run.experiment,
         address=replace(run.assembly.address, base_url=run.assembly.address.default),
         run_id=run.run_id,
         code=source_digest(),
+        share=afar.share,
         limited=run.experiment.run_limits != RunLimits(),
     )
     fleet: Any = locate("executor", afar.fleet, FLEETS)(

@@ -5,18 +5,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
+from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from harness.api import Event, Sandbox, Sandboxes, Trace
-from harness.errors import Parked
+from harness.errors import Parked, UsageError
 from harness.executors.mail import Charged, Kept, Line, Opened, Order, Outbox, Ready
 from harness.meter import RunLimits, RunMeter
 from harness.types import Attempt, Environment, ExecResult, Prepared, Usage
+from results.share import Share
 from results.traces import Clock, event_line
 
 
@@ -24,16 +27,26 @@ class LentArchive:
     """Implements Archive and Trace: the past came with the order, what is new goes to the driver.
 
     An event is on its way when `emit` returns. `settled` waits until what had to survive does.
+    With a share, blobs go there, and what is emitted after one leaves once it is there.
     """
 
-    def __init__(self, order: Order, outbox: Outbox) -> None:
+    def __init__(self, order: Order, outbox: Outbox, share: Share | None = None) -> None:
         self._order = order
         self._outbox = outbox
+        self._share = share
         self._synced = 0
         self._clock = Clock()
+        self._uploads: set[asyncio.Task[str]] = set()
+        self._held: deque[Opened | Line] = deque()
+        self._failed: UsageError | None = None
 
     def keep(self, data: bytes, /) -> str:
-        self._outbox.put(Kept(data))
+        if self._share is None:
+            self._outbox.put(Kept(data))
+        else:
+            upload = asyncio.create_task(asyncio.to_thread(self._share.keep, data))
+            self._uploads.add(upload)
+            upload.add_done_callback(self._uploaded)
         return hashlib.sha256(data).hexdigest()
 
     def fetch(self, digest: str, /) -> bytes:
@@ -49,16 +62,36 @@ class LentArchive:
     @contextmanager
     def trace(self, attempt: Attempt, number: int, /) -> Iterator[Trace]:
         self._clock = Clock()
-        self._outbox.put(Opened(attempt, number))
+        self._send(Opened(attempt, number))
         yield self
 
     def emit(self, kind: str, data: Mapping[str, Any], /, *, sync: bool = False) -> None:
-        line = Line(self._order.attempt, event_line(kind, self._clock.seconds, data), sync)
-        number = self._outbox.put(line)
-        self._synced = number if sync else self._synced
+        self._send(Line(self._order.attempt, event_line(kind, self._clock.seconds, data), sync))
 
     async def settled(self) -> None:
+        """UsageError where the share does not take what is brought to it."""
+        while self._uploads:
+            await asyncio.wait(set(self._uploads))
+        if self._failed:
+            raise self._failed
         await self._outbox.kept(self._synced)
+
+    def _send(self, notice: Opened | Line) -> None:
+        self._held.append(notice)
+        self._flush()
+
+    def _flush(self) -> None:
+        while self._held and not self._uploads and not self._failed:
+            notice = self._held.popleft()
+            number = self._outbox.put(notice)
+            if isinstance(notice, Line) and notice.sync:
+                self._synced = number
+
+    def _uploaded(self, upload: asyncio.Task[str]) -> None:
+        self._uploads.discard(upload)
+        if not upload.cancelled() and (error := upload.exception()) and self._share:
+            self._failed = UsageError(f"--share {self._share.url} takes nothing: {error}")
+        self._flush()
 
 
 class LentMeter(RunMeter):

@@ -25,6 +25,7 @@ from harness.types import Attempt, Record, Task, TaskId
 from harness.verbs.afar.lent import Behind, LentArchive, LentMeter
 from harness.verbs.assemble import Address, Assembly, Loaded
 from results.provenance import source_digest
+from results.share import Share
 
 LAST_WISH = 'exec 3<&0; (cat <&3 >/dev/null; sleep 1; exec "$0" -m harness sweep) >/dev/null 2>&1 &'
 """Wait until the worker is no more, however it died, then remove the boxes that it left."""
@@ -39,6 +40,8 @@ class Papers:
     run_id: str
     code: str
     """Digest of the harness's own: workers with another would measure something else."""
+    share: str
+    """Where blobs go, by URL. Empty: to the driver."""
     limited: bool
     """The run has a budget, so each call is to be admitted."""
 
@@ -47,6 +50,7 @@ class Papers:
 class _Crew:
     assembly: Assembly
     tasks: dict[TaskId, Task]
+    share: Share | None
     door: AsyncExitStack = field(default_factory=AsyncExitStack)
 
 
@@ -68,7 +72,8 @@ class Worker:
         tasks: dict[TaskId, Task] = {}
         address = replace(self.papers.address, keys=keys)
         assembly = Assembly(self.papers.experiment, Loaded(tasks, {}), address, self.papers.run_id)
-        self.crew = _Crew(assembly, tasks)
+        share = Share(self.papers.share) if self.papers.share else None
+        self.crew = _Crew(assembly, tasks, share)
         await self.crew.door.enter_async_context(assembly.host.open())
         _last_wish()
         with suppress(UsageError):
@@ -129,12 +134,14 @@ class Worker:
 
     async def _made(self, order: Order) -> Record:
         crew = self._crew
-        archive = LentArchive(order, self.outbox)
+        archive = LentArchive(order, self.outbox, crew.share)
         crew.tasks[order.task.id] = order.task
         meter = LentMeter(self.outbox, limited=self.papers.limited)
         parts = crew.assembly.parts(order.attempt, archive, meter)
         lent = replace(parts, sandboxes=Behind(parts.sandboxes, archive, self.outbox))
-        return await run_attempt(order.attempt, order.task, lent)
+        record = await run_attempt(order.attempt, order.task, lent)
+        await archive.settled()
+        return record
 
 
 def _told(error: Exception) -> Exception:
