@@ -208,6 +208,10 @@ class Trace(Protocol):
         """Append one event; with `sync` it would survive the machine's death, else only ours."""
         ...
 
+    async def settled(self) -> None:
+        """Return once that holds also where the trace is on another machine: act only then."""
+        ...
+
 
 class Archive(Protocol):
     """Where the evidence of attempts is kept."""

@@ -174,6 +174,7 @@ class Recorded:
             reply = await self._inner.complete(request)
             journal.answered(mark, Told(mark, reply, time.monotonic() - started), live=True)
             self._meter.charge(reply.usage, live=True)
+        await journal.trace.settled()
         return reply
 
     def _told(self, mark: str) -> Told | None:

@@ -71,6 +71,9 @@ class TraceFile:
         """Append one event; with `sync` it would survive the machine's death, else only ours."""
         self.append(event_line(kind, self._clock.seconds, data), sync=sync)
 
+    async def settled(self) -> None:
+        """It is: the file is here."""
+
     def append(self, line: bytes, /, *, sync: bool) -> None:
         """Append an event whose line somebody else has made."""
         append(self._descriptor, self.path, line, sync=sync)

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from math import inf
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from harness.api import Work
 from harness.errors import Parked, UsageError
+from harness.executors.fleet import Desk, Fleet, Gone, Hand, Place
+from harness.executors.leases import Leases
 from harness.executors.mail import (
     Charged,
     Ended,
@@ -24,10 +26,10 @@ from harness.executors.mail import (
     Line,
     Notice,
     Opened,
-    Order,
-    Question,
-    Ready,
+    Returned,
+    Said,
     Stopped,
+    Wanted,
 )
 from harness.executors.placing import Berth, Placing
 from harness.types import Attempt, Faulted, Record
@@ -50,70 +52,12 @@ class Pace:
     """For workers to end their boxes when a run ends early."""
 
 
-class Gone(Exception):
-    """The worker is no more, or its node is not."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A node that holds boxes."""
-
-    id: str
-    name: str
-    boxes: int
-
-
-class Hand(Protocol):
-    """A worker, as its driver sees it."""
-
-    async def ask(self, method: str, /, *args: Any) -> Any:
-        """Call a method of the worker. Gone where there is none any more."""
-        ...
-
-    async def end(self) -> None:
-        """Have its process gone, whatever it is doing."""
-        ...
-
-
-class Fleet(Protocol):
-    async def places(self) -> list[Place]:
-        """The nodes that are alive and hold boxes."""
-        ...
-
-    async def hire(self, place: Place, /) -> tuple[Hand, set[str]]:
-        """Start a worker there; with it, the images that its machine has."""
-        ...
-
-
-class Desk(Protocol):
-    """The driver's books: the one place where anything is kept or decided."""
-
-    def order(self, attempt: Attempt, /) -> Order: ...
-
-    def keep(self, notice: Notice, /) -> None:
-        """Return once what it holds would survive a crash, as far as it asks for that."""
-        ...
-
-    def record(self, ended: Ended, /) -> Record:
-        """What an attempt has come to; raises what its work has raised."""
-        ...
-
-    def decide(self, what: Any, /) -> Awaitable[Any]: ...
-
-    def lost(self, attempt: Attempt, why: str, /) -> Faulted:
-        """The record of an attempt that workers die of."""
-        ...
-
-    def close(self, attempt: Attempt, /) -> None:
-        """Nothing more comes of its try that is under way, if any is."""
-        ...
-
-
 @dataclass(slots=True, eq=False)
 class _Member:
     place: Place
     hand: Hand
     berth: Berth
+    leases: Leases
     flights: dict[Attempt, asyncio.Future[Ended]] = field(default_factory=dict)
     row: int = 0
     gone: str = ""
@@ -262,7 +206,9 @@ class Cluster:
             return
         self._refused.pop(place.id, None)
         berth = Berth(place.name, place.boxes, images=images)
-        member = self._members[place.id] = _Member(place, hand, berth)
+        member = self._members[place.id] = _Member(
+            place, hand, berth, Leases(hand, self._desk, self._spawn)
+        )
         del self._hiring[place.id]
         member.listening = self._spawn(self._listen(member))
         self._say(f"node {place.name} works on {place.boxes} attempts at a time")
@@ -283,6 +229,7 @@ class Cluster:
         del self._members[member.place.id]
         flights = len(member.flights)
         self._say(f"{member.gone}; the {flights} attempts in flight there go on elsewhere")
+        member.leases.end()
         for attempt, flight in member.flights.items():
             self._desk.close(attempt)
             if not flight.done():
@@ -342,23 +289,16 @@ class Cluster:
 
     def _take(self, member: _Member, notice: Notice) -> None:
         match notice:
-            case Question(number, what):
-                self._spawn(self._answer(member, number, what))
+            case Wanted() | Said() | Returned():
+                member.leases.take(notice)
             case Stopped():
                 pass
-            case Ready(image):
-                member.berth.images.add(image)
             case Ended(attempt):
                 flight = member.flights.get(attempt)
                 if flight and not flight.done():
                     flight.set_result(notice)
             case Opened() | Line() | Kept() | Charged():
                 self._desk.keep(notice)
-
-    async def _answer(self, member: _Member, number: int, what: Any) -> None:
-        answer = await self._desk.decide(what)
-        with suppress(Gone):
-            await member.hand.ask("told", number, answer)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -62,18 +62,26 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
-    """An image is on the worker's machine now."""
-
-    image: str
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """Something that only the driver can decide; the answer bears the same number."""
+class Wanted:
+    """Something of which only the driver knows how much there is; its answer has this number."""
 
     number: int
     what: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What came of it meanwhile."""
+
+    number: int
+    what: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """It is not needed any more, or no longer wanted."""
+
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +105,7 @@ class Stopped:
     """The worker has ended all that it had under way; nothing follows."""
 
 
-Notice: TypeAlias = Opened | Line | Kept | Ready | Question | Charged | Ended | Stopped
+Notice: TypeAlias = Opened | Line | Kept | Wanted | Said | Returned | Charged | Ended | Stopped
 
 
 class Outbox:
@@ -126,15 +134,17 @@ class Outbox:
             self._waiting.append((number, waiting))
             await waiting
 
-    async def ask(self, what: Any) -> Any:
-        """What the driver answers."""
+    @asynccontextmanager
+    async def lease(self, what: Any) -> AsyncIterator[tuple[int, Any]]:
+        """Have something from the driver for as long as the block lasts: its number, its answer."""
         number = self._put + 1
-        self._asked[number] = asyncio.get_running_loop().create_future()
+        answer = self._asked[number] = asyncio.get_running_loop().create_future()
+        self.put(Wanted(number, what))
         try:
-            self.put(Question(number, what))
-            return await self._asked[number]
+            yield number, await answer
         finally:
             del self._asked[number]
+            self.put(Returned(number))
 
     async def visited(self, kept: int) -> list[Notice]:
         """The driver's visit: how many notices it has kept, for what is new here."""
@@ -153,7 +163,11 @@ class Outbox:
         return notices
 
     def told(self, number: int, answer: Any) -> None:
-        """The driver's answer to a question."""
+        """The driver's answer to a wish; an exception is for who waits for it."""
         asked = self._asked.get(number)
-        if asked and not asked.done():
+        if asked is None or asked.done():
+            return
+        if isinstance(answer, Exception):
+            asked.set_exception(answer)
+        else:
             asked.set_result(answer)

@@ -18,7 +18,7 @@ from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskErro
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from harness.errors import UsageError
-from harness.executors.cluster import Gone, Hand, Place
+from harness.executors.fleet import Gone, Hand, Place
 
 BOXES = "boxes"
 """The resource by which a node says how many it holds."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from harness import codec
-from harness.executors.cluster import Gone, Hand, Place
+from harness.errors import Parked
+from harness.executors.fleet import Gone, Hand, Heed, Place
 from harness.executors.mail import Ended, Kept, Line, Notice, Opened, Order
 from harness.types import Attempt, Faulted, Record
 from tests.contract.toy_workers import ToyWorker, faulted, task
@@ -60,6 +62,9 @@ class ToyDesk:
 
     kept: list[Notice] = field(default_factory=list)
     ended: list[Attempt] = field(default_factory=list)
+    seat: asyncio.Lock = field(default_factory=asyncio.Lock)
+    seated: list[Any] = field(default_factory=list)
+    said: list[Any] = field(default_factory=list)
 
     def order(self, attempt: Attempt, /) -> Order:
         tries = sum(isinstance(n, Opened) and n.attempt == attempt for n in self.kept)
@@ -75,8 +80,14 @@ class ToyDesk:
             raise ended.error
         return codec.decode(ended.record)
 
-    async def decide(self, what: Any, /) -> Any:
-        return what
+    @asynccontextmanager
+    async def lease(self, what: Any, /) -> AsyncIterator[tuple[Any, Heed]]:
+        """Seats, one at a time, and `none` where a run has nothing left."""
+        if what == "none":
+            raise Parked("nothing is left")
+        async with self.seat:
+            self.seated.append(what)
+            yield what, self.said.append
 
     def lost(self, attempt: Attempt, why: str, /) -> Faulted:
         return faulted(attempt)

@@ -54,6 +54,9 @@ class Events:
         event = json.loads(json.dumps({"kind": kind, "at": 0.0, "sync": sync, **data}))
         self.events.append(event)
 
+    async def settled(self) -> None:
+        """It is here."""
+
     def of(self, kind: str) -> list[dict[str, Any]]:
         return [event for event in self.events if event["kind"] == kind]
 

@@ -15,7 +15,8 @@ import pytest
 from harness.api import Executor, Work
 from harness.errors import UsageError
 from harness.executors import FLEETS
-from harness.executors.cluster import Cluster, Place
+from harness.executors.cluster import Cluster
+from harness.executors.fleet import Place
 from harness.executors.local import Local
 from harness.registry import locate
 from harness.types import Record

@@ -6,9 +6,10 @@ import asyncio
 
 import pytest
 
-from harness.errors import UsageError
-from harness.executors.cluster import MAX_LOST, MAX_ROW, Cluster, Pace, Place
-from harness.executors.mail import Kept, Line, Opened
+from harness.errors import Parked, UsageError
+from harness.executors.cluster import MAX_LOST, MAX_ROW, Cluster, Pace
+from harness.executors.fleet import Place
+from harness.executors.mail import Kept, Line, Opened, Said
 from harness.types import Attempt, Clocks, Ending, Graded, Record, Usage, Verdict
 from tests.contract.fleets import Nearby, ToyDesk
 from tests.contract.toy_workers import ToyWorker, attempts, faulted
@@ -180,3 +181,39 @@ async def test_on_leaving_what_workers_still_had_to_say_is_kept() -> None:
         worker.outbox.put(Kept(b"the last"))
     assert Kept(b"the last") in scene.desk.kept
     assert worker.tasks[attempts("ok")[0]].cancelled()
+
+
+async def test_what_only_the_driver_has_goes_round_among_workers() -> None:
+    scene = Scene(A, B)
+    async with scene.cluster, asyncio.timeout(10):
+        running = asyncio.create_task(scene.run(attempts(*["ok"] * 4)))
+        await scene.until_begun(4)
+        first, second = (scene.fleet.hands[name].worker.outbox for name in "ab")
+        async with first.lease("1") as (number, answer):
+            assert answer == "1"
+            waiting = asyncio.create_task(second.lease("2").__aenter__())
+            given_up = asyncio.create_task(second.lease("3").__aenter__())
+            first.put(Said(number, "well"))
+            await asyncio.sleep(0.01)
+            given_up.cancel()
+        assert (await waiting)[1] == "2"
+        assert (scene.desk.seated, scene.desk.said) == (["1", "2"], ["well"])
+        with pytest.raises(Parked):
+            await second.lease("none").__aenter__()
+        scene.go.set()
+        await running
+
+
+async def test_what_a_dead_worker_had_is_there_for_others() -> None:
+    scene = Scene(A, B)
+    async with scene.cluster, asyncio.timeout(10):
+        running = asyncio.create_task(scene.run(attempts(*["ok"] * 4)))
+        await scene.until_begun(4)
+        held = scene.fleet.hands["b"].worker.outbox.lease("1")
+        await held.__aenter__()
+        scene.fleet.nodes.remove(B)
+        scene.fleet.hands["b"].kill()
+        async with scene.fleet.hands["a"].worker.outbox.lease("2") as (_, answer):
+            assert answer == "2"
+        scene.go.set()
+        await running

@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from harness.executors.mail import AT_A_TIME, Kept, Outbox, Question
+from harness.errors import Parked
+from harness.executors.mail import AT_A_TIME, Kept, Outbox, Returned, Said, Wanted
 
 pytestmark = pytest.mark.anyio
 
@@ -45,13 +46,42 @@ async def test_who_waits_goes_on_once_his_notice_is_kept_and_not_when_it_is_fetc
     await outbox.kept(first)
 
 
-async def test_a_question_is_answered_by_its_number() -> None:
+async def test_a_lease_is_answered_by_its_number_and_returned_at_its_end() -> None:
     outbox = Outbox()
-    asked = [asyncio.create_task(outbox.ask(what)) for what in ("a", "b")]
+
+    async def leased(what: str) -> str:
+        async with outbox.lease(what) as (number, answer):
+            outbox.put(Said(number, "well"))
+            return str(answer)
+
+    asked = [asyncio.create_task(leased(what)) for what in ("a", "b")]
     await asyncio.sleep(0)
     first, second = await outbox.visited(0)
-    assert isinstance(first, Question) and isinstance(second, Question)
+    assert isinstance(first, Wanted) and isinstance(second, Wanted)
     outbox.told(second.number, "B")
     outbox.told(first.number, "A")
     outbox.told(99, "nobody asked")
     assert [await task for task in asked] == ["A", "B"]
+    assert set(await outbox.visited(2)) == {
+        said
+        for lease in (first, second)
+        for said in (Said(lease.number, "well"), Returned(lease.number))
+    }
+
+
+async def test_a_lease_may_be_refused_or_no_longer_be_wanted() -> None:
+    outbox = Outbox()
+
+    async def leased() -> None:
+        async with outbox.lease("a"):
+            pass
+
+    refused, given_up = asyncio.create_task(leased()), asyncio.create_task(leased())
+    await asyncio.sleep(0)
+    first, second = await outbox.visited(0)
+    assert isinstance(first, Wanted) and isinstance(second, Wanted)
+    outbox.told(first.number, Parked("nothing is left"))
+    given_up.cancel()
+    with pytest.raises(Parked):
+        await refused
+    assert set(await outbox.visited(2)) == {Returned(first.number), Returned(second.number)}

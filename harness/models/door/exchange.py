@@ -157,6 +157,7 @@ class Exchange:
             await answer.response.aclose()
         told = Told(mark, reply, time.monotonic() - started, payload)
         self.guest.answered(request, told, live=True)
+        await self.guest.journal.trace.settled()
         await self.pipe.put(held)
         await self.pipe.end()
 

@@ -11,11 +11,13 @@ from typing import Any
 from harness import codec, past
 from harness.executors import FLEETS
 from harness.executors.cluster import Cluster
+from harness.executors.fleet import Heed
 from harness.executors.mail import Charged, Ended, Kept, Line, Notice, Opened, Order
 from harness.experiment import Experiment
 from harness.meter import RunLimits, RunMeter
 from harness.registry import locate
 from harness.types import Attempt, Clocks, Faulted, Record, Usage
+from harness.verbs.afar.lent import Admission
 from harness.verbs.afar.worker import Papers, Worker
 from harness.verbs.assemble import Assembly, Loaded, tell
 from results import share
@@ -130,9 +132,15 @@ class Books:
             raise ended.error
         return codec.decode(ended.record)
 
-    async def decide(self, what: Any, /) -> bool:
-        """Whether the run can pay for another call."""
-        return not self.run.meter.exhausted()
+    @asynccontextmanager
+    async def lease(self, what: Any, /) -> AsyncIterator[tuple[Any, Heed]]:
+        """Admission of a call by the run's budget, at its worst until its end."""
+        match what:
+            case Admission(worst):
+                async with self.run.meter.holding(worst):
+                    yield None, _deaf
+            case _:
+                raise TypeError(what)
 
     def lost(self, attempt: Attempt, why: str, /) -> Faulted:
         message = f"several workers have died over it; the last: {why}"
@@ -143,3 +151,7 @@ class Books:
     def close(self, attempt: Attempt, /) -> None:
         if opened := self._open.pop(attempt, None):
             opened[0].close()
+
+
+def _deaf(said: Any) -> None:
+    """Nothing that a call comes to is of interest before its end."""

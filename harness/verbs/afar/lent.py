@@ -9,16 +9,16 @@ import asyncio
 import hashlib
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from harness.api import Event, Sandbox, Sandboxes, Trace
-from harness.errors import Parked, UsageError
-from harness.executors.mail import Charged, Kept, Line, Opened, Order, Outbox, Ready
+from harness.api import Event, Trace
+from harness.errors import UsageError
+from harness.executors.mail import Charged, Kept, Line, Opened, Order, Outbox
 from harness.meter import RunLimits, RunMeter
-from harness.types import Attempt, Environment, ExecResult, Prepared, Usage
+from harness.types import Attempt, Usage
 from results.share import Share
 from results.traces import Clock, event_line
 
@@ -104,9 +104,11 @@ class LentMeter(RunMeter):
 
     @asynccontextmanager
     async def holding(self, worst: Usage) -> AsyncIterator[None]:
-        if self._limited and not await self._outbox.ask("admit"):
-            raise Parked("the run's budget is spent")
-        yield
+        if not self._limited:
+            yield
+            return
+        async with self._outbox.lease(Admission(worst)):
+            yield
 
     def charge(self, usage: Usage) -> None:
         super().charge(usage)
@@ -114,50 +116,7 @@ class LentMeter(RunMeter):
 
 
 @dataclass(frozen=True, slots=True)
-class Behind:
-    """Sandboxes in which nothing is done before what it follows from is on the driver's disk."""
+class Admission:
+    """A call that may come to so much wants to be made."""
 
-    inner: Sandboxes
-    archive: LentArchive
-    outbox: Outbox
-
-    async def prepare(self, environment: Environment, /) -> Prepared:
-        ready = await self.inner.prepare(environment)
-        self.outbox.put(Ready(environment.name))
-        return ready
-
-    @asynccontextmanager
-    async def open(self, environment: Environment, /) -> AsyncIterator[Sandbox]:
-        async with self.inner.open(environment) as box:
-            yield BehindBox(box, self.archive)
-
-
-@dataclass(frozen=True, slots=True)
-class BehindBox:
-    inner: Sandbox
-    archive: LentArchive
-
-    async def exec(
-        self,
-        argv: Sequence[str],
-        /,
-        *,
-        kill_after: float,
-        env: Mapping[str, str] | None = None,
-        stdin: bytes = b"",
-        keep: int = 1 << 20,
-    ) -> ExecResult:
-        await self.archive.settled()
-        return await self.inner.exec(argv, kill_after=kill_after, env=env, stdin=stdin, keep=keep)
-
-    async def read(self, path: str, /, *, limit: int = 1 << 20) -> bytes:
-        await self.archive.settled()
-        return await self.inner.read(path, limit=limit)
-
-    async def write(self, path: str, data: bytes, /) -> None:
-        await self.archive.settled()
-        await self.inner.write(path, data)
-
-    @property
-    def facts(self) -> Mapping[str, Any]:
-        return self.inner.facts
+    worst: Usage

@@ -22,7 +22,7 @@ from harness.executors.mail import Ended, Notice, Order, Outbox, Stopped
 from harness.experiment import Experiment
 from harness.sandboxes.sweep import sweep
 from harness.types import Attempt, Record, Task, TaskId
-from harness.verbs.afar.lent import Behind, LentArchive, LentMeter
+from harness.verbs.afar.lent import LentArchive, LentMeter
 from harness.verbs.assemble import Address, Assembly, Loaded
 from results.provenance import source_digest
 from results.share import Share
@@ -138,8 +138,7 @@ class Worker:
         crew.tasks[order.task.id] = order.task
         meter = LentMeter(self.outbox, limited=self.papers.limited)
         parts = crew.assembly.parts(order.attempt, archive, meter)
-        lent = replace(parts, sandboxes=Behind(parts.sandboxes, archive, self.outbox))
-        record = await run_attempt(order.attempt, order.task, lent)
+        record = await run_attempt(order.attempt, order.task, parts)
         await archive.settled()
         return record
 
