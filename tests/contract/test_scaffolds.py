@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
 from itertools import pairwise, product
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.api import Model, Privileged, Sandbox, Session
+from harness.api import Hosting, Model, Privileged, Sandbox, Session
 from harness.errors import UsageError
 from harness.models.scripted import Scripted, says
 from harness.registry import build, locate
@@ -29,7 +31,7 @@ from harness.types import (
     ToolCall,
     Usage,
 )
-from scaffolds import AGENTS, SCAFFOLDS
+from scaffolds import AGENTS, SCAFFOLDS, presets
 
 pytestmark = pytest.mark.anyio
 
@@ -197,3 +199,19 @@ async def _repository(box: Sandbox) -> None:
     await box.write("a.txt", b"one\nlast\n")
     for argv in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "base"]):
         assert (await box.exec([*GIT, *argv], kill_after=60)).ok
+
+
+async def test_the_examples_of_the_readme_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, box: Sandbox
+) -> None:
+    readme = Path(presets.__file__).with_name("README.md").read_text()
+    loops, hosted = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    (tmp_path / "my_agents").mkdir()
+    (tmp_path / "my_agents" / "loops.py").write_text(loops)
+    (tmp_path / "my_agents" / "hosted.py").write_text(hosted)
+    monkeypatch.syspath_prepend(tmp_path)
+    terse = scaffold("my_agents.loops:terse", words=50)
+    assert "more than 50 words" in terse.system
+    assert await terse.solve(BRIEF, session(box, Scripted([says("submit")]))) is Ending.SUBMITTED
+    spark = scaffold("my_agents.hosted:spark", version="1.5.0")
+    assert isinstance(spark, Hosting) and spark.speech.facts["agent_version"] == "1.5.0"

@@ -86,6 +86,15 @@ def _holds(value: object, wanted: str) -> bool:
     return value == wanted
 
 
+@EACH
+def test_the_readme_lists_it(agent: Agent) -> None:
+    readme = Path(known.__file__).parents[1].joinpath("README.md").read_text()
+    assert (
+        f"`{agent.package}` {agent.version} | {agent.wire} | it {'; it '.join(agent.unequal)}"
+        in readme
+    )
+
+
 def test_another_version_is_a_knob() -> None:
     assert built("codex", version="0.170.0").agent.version == "0.170.0"
     assert built("codex", version="0.170.0").agent.files == known.CODEX.files
