@@ -18,15 +18,18 @@ from harness.errors import UsageError
 from results.lines import Damaged
 from results.view import plain
 from results.view.asked import asked, number
+from results.view.auditor import Auditor, Found
 from results.view.evidence import Sight, sight
 from results.view.guard import App, Guard
 from results.view.index import Index
 from results.view.live import is_written, underway
 from results.view.pages.attempt import attempt as attempt_page
 from results.view.pages.attempt import version
+from results.view.pages.audited import audited
 from results.view.pages.bits import run_url
 from results.view.pages.compare import compare as compare_page
 from results.view.pages.home import home
+from results.view.pages.run import Seen
 from results.view.pages.run import run as run_page
 from results.view.pages.shell import trouble
 from results.view.pages.walk import place
@@ -41,6 +44,8 @@ ICON = (
     'height="7" fill="#b9bec6"/><rect x="9" y="9" width="7" height="7" fill="#2f66b3"/></svg>'
 )
 MOST_STEPS = 200
+PATIENCE = 0.3
+"""Seconds that a page waits for the audit of its attempt."""
 
 
 def app(root: Path) -> App:
@@ -52,11 +57,13 @@ def app(root: Path) -> App:
         "/r/{run}/a/{attempt}": viewer.attempt,
         "/r/{run}/blob/{digest}": viewer.blob,
         "/r/{run}/trace/{attempt}/{number:int}": viewer.trace,
+        "/r/{run}/audit": viewer.audit,
         "/compare": viewer.compare,
         "/api/runs": viewer.api_runs,
         "/api/r/{run}": viewer.api_run,
         "/api/r/{run}/state": viewer.api_state,
         "/api/r/{run}/attempts": viewer.api_attempts,
+        "/api/r/{run}/audit": viewer.api_audit,
         "/api/r/{run}/a/{attempt}": viewer.api_attempt,
         "/api/r/{run}/a/{attempt}/steps": viewer.api_steps,
         "/static/{name}": _static,
@@ -82,6 +89,7 @@ class _Viewer:
     def __init__(self, runs: Runs) -> None:
         self.runs = runs
         self.outlines = Outlines()
+        self.auditor = Auditor()
 
     def home(self, request: Request) -> Response:
         folders = self.runs.folders()
@@ -94,14 +102,17 @@ class _Viewer:
         index = self._of(request)
         reading = index.read()
         going = underway(index, reading)
-        return _html(run_page(reading, asked(request.query_params), going, self._crumbs()))
+        survey = self.auditor.known(index)
+        marked = frozenset(survey.marked) if survey else frozenset()
+        seen = Seen(reading, going, marked)
+        return _html(run_page(seen, asked(request.query_params), self._crumbs()))
 
     def attempt(self, request: Request) -> Response:
         found = self._sight(request)
         at = place(found, dict(request.query_params))
-        outline = self._outline(found, at.number)
+        told = self._outline(found, at.number), self._marks(found, PATIENCE)
         wanted = asked(request.query_params)
-        return _html(attempt_page(found, outline, wanted, at, self._crumbs()))
+        return _html(attempt_page(found, told, wanted, at, self._crumbs()))
 
     def compare(self, request: Request) -> Response:
         pair = [self._named(request.query_params.get(side, "")) for side in ("a", "b")]
@@ -163,7 +174,25 @@ class _Viewer:
         found = self._sight(request)
         outlines = {number: self._outline(found, number) for number in found.traces}
         kept = {number: outline for number, outline in outlines.items() if outline}
-        return _json(plain.attempt(found, kept))
+        return _json(plain.attempt(found, kept, self._marks(found, 600.0)))
+
+    def audit(self, request: Request) -> Response:
+        index = self._of(request)
+        reading = index.read()
+        survey = self.auditor.survey(index, reading)
+        rule = request.query_params.get("rule", "")
+        return _html(audited(reading, survey, rule, self._crumbs()))
+
+    def api_audit(self, request: Request) -> Response:
+        index = self._of(request)
+        reading = index.read()
+        return _json(plain.audit(reading, self.auditor.survey(index, reading)))
+
+    def _marks(self, found: Sight, patience: float) -> Found | None:
+        """What the audit points at in an attempt; nothing is said of one that is being made."""
+        if not found.traces:
+            return (), ()
+        return None if found.is_going else self.auditor.of(found, patience)
 
     def api_steps(self, request: Request) -> Response:
         found, query = self._sight(request), request.query_params

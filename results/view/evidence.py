@@ -1,21 +1,20 @@
-"""All that a run's folder has about one attempt: its records, patch, tests, logs and marks."""
+"""All that a run's folder has about one attempt: its records, patch, tests and logs."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from harness.types import Attempt
-from results.audit.scan import Mark, marks_of
 from results.lines import Damaged
 from results.manifest import Arm, Declared
 from results.report.page.spelt import short
 from results.store import RunStore
-from results.view.index import Index, Reading, Row, stamp
+from results.view.index import Index, Reading, Row
+from results.view.live import is_written
 from results.view.steps import a_list, a_map
 
 LISTS = {"fail_to_pass": "fail to pass", "pass_to_pass": "pass to pass", "": "others"}
@@ -46,6 +45,12 @@ class Sight:
     @property
     def declared(self) -> Declared | None:
         return self.reading.manifest.tasks.get(self.attempt.task)
+
+    @property
+    def is_going(self) -> bool:
+        """Whether its last try is being made now."""
+        newest = self.traces[-1] if self.traces else 0
+        return not self.record(newest) and is_written(self.index)
 
     @property
     def label(self) -> str:
@@ -148,25 +153,3 @@ def _json_map(data: bytes | str | None) -> Mapping[str, Any]:
         return a_map(json.loads(data))
     except (ValueError, RecursionError):
         return {}
-
-
-def marks(found: Sight) -> tuple[Sequence[Mark], Sequence[str]]:
-    """What the audit points at in this attempt, and what of it could not be read."""
-    sizes = tuple(stamp(found.trace(number))[0] for number in found.traces)
-    declared = found.declared
-    facets = tuple(sorted(declared.facets.items())) if declared else ()
-    graded = found.row.state in ("solved", "unsolved")
-    resolved = found.row.state == "solved" if graded else None
-    return _marks(found.store.folder, found.attempt, (found.row.tried, *sizes), resolved, facets)
-
-
-@lru_cache(maxsize=256)
-def _marks(
-    folder: Path,
-    attempt: Attempt,
-    sizes: tuple[int, ...],
-    resolved: bool | None,
-    facets: tuple[tuple[str, str], ...],
-) -> tuple[Sequence[Mark], Sequence[str]]:
-    """Once for each state of the traces: it reads all of them."""
-    return marks_of(RunStore(folder), attempt, sizes[0], resolved, dict(facets))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,7 +11,7 @@ from math import ceil
 from harness.types import Attempt, TaskId
 from results.table import Cell, Score, score
 from results.view.asked import Asked
-from results.view.index import Reading, Row
+from results.view.index import STATES, Reading, Row
 from results.view.runs import KEPT
 
 CELLS, FEWEST, MOST = 1500, 10, 100
@@ -31,6 +32,15 @@ class Page:
     page: int
     pages: int
     size: int = 0
+
+
+@lru_cache(maxsize=KEPT)
+def reasons(reading: Reading) -> Mapping[str, Sequence[tuple[str, int]]]:
+    """How often each: `why` of what was not solved or not measured, `ending` of what was graded."""
+    rows = [row for _, row in attempts(reading)]
+    why = Counter(row.why for row in rows if row.state in ("unsolved", "faulted"))
+    ending = Counter(row.ending for row in rows if row.ending)
+    return {"why": why.most_common(), "ending": ending.most_common()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +77,13 @@ def grid(reading: Reading, asked: Asked) -> Page:
 
 def listing(reading: Reading, asked: Asked) -> Page:
     """The attempts that fit, and a page of them."""
-    everything = list(attempts(reading))
     fits = list(fitting(reading, asked))
     if key := _KEYS.get(asked.sort):
         fits.sort(key=lambda attempt: key(reading.row(attempt)), reverse=True)
     pages = max(1, ceil(len(fits) / LINES))
     page = min(asked.page, pages)
     shown = fits[(page - 1) * LINES : page * LINES]
-    return Page((), shown, len(fits), len(everything), page, pages, LINES)
+    return Page((), shown, len(fits), len(attempts(reading)), page, pages, LINES)
 
 
 _KEYS: Mapping[str, Callable[[Row], float | str]] = {
@@ -85,10 +94,11 @@ _KEYS: Mapping[str, Callable[[Row], float | str]] = {
 }
 
 
-def attempts(reading: Reading) -> Iterator[Attempt]:
+@lru_cache(maxsize=2)
+def attempts(reading: Reading) -> Sequence[tuple[Attempt, Row]]:
     """All that is declared, task by task, then what is recorded without being declared."""
-    yield from reading.manifest.planned()
-    yield from strays(reading)
+    declared = [(attempt, reading.row(attempt)) for attempt in reading.manifest.planned()]
+    return [*declared, *((attempt, reading.row(attempt)) for attempt in strays(reading))]
 
 
 @lru_cache(maxsize=KEPT)
@@ -97,21 +107,25 @@ def strays(reading: Reading) -> Sequence[Attempt]:
     return [attempt for attempt in reading.rows if not reading.declares(attempt)]
 
 
+@lru_cache(maxsize=2)
+def by_task(reading: Reading) -> Mapping[str, Sequence[tuple[Attempt, Row]]]:
+    """The same in groups."""
+    groups: dict[str, list[tuple[Attempt, Row]]] = {task: [] for task in reading.manifest.tasks}
+    for one in attempts(reading):
+        groups.setdefault(one[0].task, []).append(one)
+    return groups
+
+
 def fitting(reading: Reading, asked: Asked) -> Iterator[Attempt]:
     """The attempts that a list with these filters has."""
-    arms = _arms(reading, asked)
+    arms = frozenset(_arms(reading, asked))
     matching = _matcher(reading, asked)
-    whole: dict[str, bool] = {}
-    for attempt in attempts(reading):
-        if attempt.condition not in arms:
-            continue
-        if asked.o in ("mixed", "differs"):
-            task = attempt.task
-            if task not in whole:
-                whole[task] = _of_task(reading, task, asked.o, arms)
-            if not whole[task]:
-                continue
-        if matching(attempt, reading.row(attempt)):
+    of_task = asked.o in ("mixed", "differs")
+    tasks = reading.manifest.tasks
+    whole = {task for task in tasks if of_task and _of_task(reading, task, asked.o, list(arms))}
+    for attempt, row in attempts(reading):
+        fits = attempt.condition in arms and (not of_task or attempt.task in whole)
+        if fits and matching(attempt, row):
             yield attempt
 
 
@@ -190,21 +204,28 @@ def _arms(reading: Reading, asked: Asked) -> Sequence[str]:
 
 def _matcher(reading: Reading, asked: Asked) -> Callable[[Attempt, Row], bool]:
     """Whether an attempt fits the filters that are of attempts."""
+    state = asked.o if asked.o in STATES else ""
     sought = asked.q.casefold()
-    tasks = reading.manifest.tasks
+    if not (state or sought or asked.task or asked.why or asked.ending):
+        return lambda attempt, row: True
+    named = {
+        task
+        for task, declared in reading.manifest.tasks.items()
+        if sought in f"{task} {declared.facets.get('repo', '')}".casefold()
+    }
 
-    def said(attempt: Attempt, row: Row) -> str:
-        facets = tasks[attempt.task].facets if attempt.task in tasks else {}
-        repo = facets.get("repo", "")
-        return f"{attempt.task} {repo} {row.why} {row.ending} {row.message}".casefold()
+    def said(attempt: Attempt, row: Row) -> bool:
+        if not sought or attempt.task in named or sought in row.why or sought in row.ending:
+            return True
+        return bool(row.message) and sought in row.message.casefold()
 
     def fits(attempt: Attempt, row: Row) -> bool:
         return (
-            (not asked.task or attempt.task == asked.task)
-            and (asked.o not in ("solved", "unsolved", "faulted", "owed") or row.state == asked.o)
+            (not state or row.state == state)
             and (not asked.why or row.why == asked.why)
             and (not asked.ending or row.ending == asked.ending)
-            and (not sought or sought in said(attempt, row))
+            and (not asked.task or attempt.task == asked.task)
+            and said(attempt, row)
         )
 
     return fits
@@ -218,13 +239,11 @@ def _task_fits(
     matching: Callable[[Attempt, Row], bool],
 ) -> bool:
     """Whether one of a task's attempts fits, and the task as a whole."""
-    conditions = reading.manifest.conditions
-    known = [digest for digest in arms if digest in conditions]
-    if asked.o in ("mixed", "differs") and not _of_task(reading, task, asked.o, known):
-        return False
-    if asked == Asked(page=asked.page, sort=asked.sort, c=asked.c, o=asked.o) and not asked.o:
-        return True
-    return any(matching(*one) for digest in known for one in row_of(reading, task, digest))
+    if asked.o in ("mixed", "differs"):
+        known = [digest for digest in arms if digest in reading.manifest.conditions]
+        if not _of_task(reading, task, asked.o, known):
+            return False
+    return any(matching(*one) for one in by_task(reading)[task] if one[0].condition in arms)
 
 
 def _of_task(reading: Reading, task: str, outcome: str, arms: Sequence[str]) -> bool:

@@ -177,7 +177,7 @@ class Index:
             raw = json.loads(data)
             key = raw["attempt"]
             repeat = int(key["repeat"])
-            attempt = Attempt(TaskId(str(key["task"])), intern(key["condition"]), repeat)
+            attempt = Attempt(TaskId(intern(str(key["task"]))), intern(key["condition"]), repeat)
             row = _row(raw, self._end)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             why = f"{type(error).__name__}: {error}"

@@ -9,7 +9,8 @@ from typing import Any
 from harness.codec import dump
 from harness.types import Attempt
 from results.view.asked import Asked
-from results.view.evidence import Sight, marks, tests
+from results.view.auditor import Found, Survey
+from results.view.evidence import Sight, tests
 from results.view.grid import listing, standings
 from results.view.index import Reading
 from results.view.live import Underway
@@ -70,10 +71,10 @@ def _row(reading: Reading, attempt: Attempt) -> dict[str, Any]:
     return {"attempt": attempt.id, **dump(attempt), "declared": reading.declares(attempt), **row}
 
 
-def attempt(sight: Sight, outlines: Mapping[int, Outline]) -> dict[str, Any]:
+def attempt(sight: Sight, outlines: Mapping[int, Outline], found: Found | None) -> dict[str, Any]:
     """One attempt with all its records; of its tests how each came out, of its tries the length."""
     told = tests(sight.store, sight.last)
-    marked, unread = marks(sight) if sight.traces else ((), ())
+    marked, unread = found or ((), ())
     return {
         "schema": SCHEMA,
         **_row(sight.reading, sight.attempt),
@@ -91,6 +92,7 @@ def attempt(sight: Sight, outlines: Mapping[int, Outline]) -> dict[str, Any]:
         ],
         "tests": None if told is None else {k or "others": dict(v) for k, v in told.lists.items()},
         "tests_named": told is not None and told.named,
+        "audited": found is not None,
         "marks": dump(list(marked)),
         "unread": list(unread),
     }
@@ -112,4 +114,19 @@ def trajectory(sight: Sight, number: int, outline: Outline, part: Sequence[Step]
             }
             for one in part
         ],
+    }
+
+
+def audit(reading: Reading, survey: Survey) -> dict[str, Any]:
+    """How far the audit of a run has come, and its marks so far."""
+    return {
+        "schema": SCHEMA,
+        "name": reading.name,
+        "version": str(survey.done),
+        "written": not survey.over,
+        "done": survey.done,
+        "total": survey.total,
+        "marked": sorted(survey.marked),
+        "marks": dump(list(survey.marks)),
+        "unread": list(survey.unread),
     }

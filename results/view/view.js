@@ -123,6 +123,8 @@
     "?": () => (help.open ? help.close() : help.showModal()),
   };
 
+  document.getElementById("keys").addEventListener("click", keys["?"]);
+
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.matches("input, select, textarea")) {

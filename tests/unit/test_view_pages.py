@@ -151,3 +151,51 @@ def test_a_mark_of_the_audit_leads_to_its_step(store: RunStore, pages: TestClien
     found = re.search(r'href="([^"]*line=\d+#found)"', html)
     assert found and "git log --all" in html
     assert 'class="step found"' in pages.get(found[1].replace("&amp;", "&")).text
+
+
+def test_the_audit_of_a_run_is_read_when_it_is_asked_for(
+    store: RunStore, pages: TestClient
+) -> None:
+    key = attempt("t1", 0, "bash")
+    talk = [(says("Look ahead.", ("bash", {"command": "git log --all --oneline"})), "abc\n")]
+    traced(store, key, talk)
+    assert "sq solved marked" not in pages.get("/r/run").text
+    told = pages.get("/api/r/run/audit").json()
+    while told["written"]:
+        told = pages.get("/api/r/run/audit").json()
+    assert (told["done"], told["total"]) == (5, 5)
+    assert [(m["attempt"], m["line"]) for m in told["marks"]] == [
+        (key.id, "git log --all --oneline")
+    ]
+    mark = told["marks"][0]
+    html = pages.get(f"/r/run/audit?rule={mark['rule']}").text
+    assert f"/a/{key.id}?try=1&amp;line={mark['event']}#found" in html and "1 marked" in html
+    assert "sq solved marked" in pages.get("/r/run").text
+
+
+def test_what_the_model_saw_is_there_where_it_is_not_what_was_printed(
+    store: RunStore, pages: TestClient
+) -> None:
+    key = attempt("t2", 0, "editor")
+    traced(store, key, [(says("Run it.", ("bash", {"command": "make"})), "all of the output")])
+    path = store.traces.path(key, 1)
+    cut = path.read_text().replace('"content":"all of the output"', '"content":"cut short"')
+    path.write_text(cut)
+    html = pages.get(f"/r/run/a/{key.id}").text
+    assert "all of the output" in html
+    assert "as the model saw it: 9 characters" in html and "cut short" in html
+
+
+def test_replies_that_call_nothing_by_name_are_shown_with_what_was_told_next(
+    store: RunStore, pages: TestClient
+) -> None:
+    key = attempt("t2", 0, "editor")
+    with store.trace(key, 1) as trace:
+        reply = {"message": {"role": "assistant", "content": "```bash\nls\n```"}, "usage": {}}
+        trace.emit("reply", {"n": 1, "reply": reply, "seconds": 1, "live": True})
+        trace.emit("message", {"id": "m", "message": {"role": "user", "content": "No block."}})
+        trace.emit("note", {"note": "slip", "complaint": "no command", "in_a_row": 1})
+        trace.emit("something_new", {"detail": "of a later version"})
+    html = pages.get(f"/r/run/a/{key.id}").text
+    assert "the model was told" in html and "No block." in html
+    assert "slip" in html and "something_new" in html and "of a later version" in html

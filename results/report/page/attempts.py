@@ -55,14 +55,14 @@ def section(columns: Sequence[Column]) -> Html:
     rule = (
         "2/3: solved of graded; !: an attempt faulted; .: one is owed; -: not declared there. "
         "An attempt is named task~condition~repeat, from 0, and its trace is "
-        "traces/<attempt>.<try>.jsonl beside the run's ledger."
+        "traces/<attempt>.<try>.jsonl beside the run's ledger. Step by step: "
     )
     whole = tag("table", tag("thead", tag("tr", *head)), tag("tbody", *body), id="attempts")
     return tag(
         "section",
         tag("h2", "Tasks and attempts"),
         _filters(columns),
-        tag("p", rule, class_="fine"),
+        tag("p", rule, tag("code", "harness view RUN"), class_="fine"),
         tag("div", whole, class_="scroll tall"),
         _data(tasks, columns),
         id="tasks",

@@ -11,6 +11,7 @@ from results.report.layout import duration
 from results.report.page.markup import Html, joined, tag
 from results.report.page.spelt import usd
 from results.view.asked import Asked
+from results.view.auditor import Found
 from results.view.evidence import Sight
 from results.view.grid import neighbours, row_of
 from results.view.pages.bits import attempt_url, chip, count, facts, link, run_url, square, text
@@ -27,9 +28,15 @@ from results.view.steps import Outline, a_map
 
 
 def attempt(
-    sight: Sight, outline: Outline | None, asked: Asked, at: Place, crumbs: list[tuple[str, str]]
+    sight: Sight,
+    told: tuple[Outline | None, Found | None],
+    asked: Asked,
+    at: Place,
+    crumbs: list[tuple[str, str]],
 ) -> str:
-    """The page of one attempt. `outline` is that of the try's trace, None where there is none."""
+    """The page of one attempt. `told` is the outline of the try's trace, None where there is none,
+    and what the audit has found, None where it is not known yet."""
+    outline, found = told
     name, key = sight.reading.name, sight.attempt
     kept = asked.but(view="", sort="").query
     back = run_url(name, kept if kept != "?" else "")
@@ -44,7 +51,7 @@ def attempt(
         verdict(sight),
         _facts(sight),
         _sections(),
-        marks_section(sight),
+        marks_section(sight, found),
         patch_section(sight),
         tests_section(sight),
         walk(sight, outline, at, stem),

@@ -9,20 +9,24 @@ from typing import Any
 from results.audit.scan import Mark
 from results.audit.table import RULES
 from results.report.page.markup import Html, joined, tag
-from results.view.evidence import LISTS, Sight, Tests, blob, marks, tests
+from results.view.auditor import Found
+from results.view.evidence import LISTS, Sight, Tests, blob, tests
 from results.view.pages.bits import attempt_url, chip, folded, link, run_url, spaced, text
 from results.view.pages.changes import patch, size
 from results.view.steps import a_list, a_map
 from results.view.visible import decoded
 
-FEW = 30
-"""Tests of one outcome that are named at once; others are folded away."""
+FEW, FEW_PASSED = 30, 8
+"""Tests that are named at once, of what did not pass and of what did; others are folded away."""
 _POINTS_AT = {rule.name: rule.points_at for rule in RULES}
 
 
 def verdict(found: Sight) -> Html:
     """The last word, first: in colour, with what it rests on."""
     row, last = found.row, found.last
+    if found.is_going:
+        now = f": try {found.traces[-1]} is being made; this page follows it."
+        return tag("div", tag("b", "Under way"), now, class_="word going")
     if row.state == "owed":
         return tag("div", tag("b", "Owed"), ": no try of it has left a record.", class_="word owed")
     if row.state == "faulted":
@@ -101,9 +105,9 @@ def _lists(told: Tests) -> list[Html]:
         wrong = [row for row in rows if row[1] != "passed"]
         right = [row for row in rows if row[1] == "passed"]
         parts.append(tag("h4", f"{heading}: {len(right)} of {len(rows)} passed"))
-        parts += _named(wrong, folded_from=FEW) + _named(
-            right, folded_from=FEW if name == "fail_to_pass" else 0
-        )
+        parts += _named(wrong, folded_from=FEW)
+        few = name == "fail_to_pass" and len(right) <= FEW_PASSED
+        parts += _named(right, folded_from=FEW_PASSED if few else 0)
     return parts
 
 
@@ -143,11 +147,15 @@ def _logs(found: Sight) -> list[Html]:
     return parts
 
 
-def marks_section(found: Sight) -> Html:
-    """Lines that the audit's rules point at."""
+def marks_section(found: Sight, told: Found | None) -> Html:
+    """Lines that the audit's rules point at; None where they are not known yet."""
     if not found.traces:
         return Html("")
-    marked, unread = marks(found)
+    if found.is_going:
+        return tag("p", "The audit reads this attempt when its try has ended.", class_="fine")
+    if told is None:
+        return tag("p", "The audit is reading this attempt; look again in a moment.", class_="fine")
+    marked, unread = told
     if not marked and not unread:
         return tag("p", "Audit: no rule points at a line of this attempt.", class_="fine")
     rows = [tag("li", *_mark(found, mark)) for mark in marked]

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from harness.types import Attempt
 from results.report.layout import duration, percent
 from results.report.page.markup import Html, joined, table, tag
 from results.report.page.spelt import NONE, short, usd
 from results.view.asked import Asked
-from results.view.grid import Page, Standing, grid, listing, row_of, standings, strays
+from results.view.grid import (
+    Page,
+    Standing,
+    grid,
+    listing,
+    reasons,
+    row_of,
+    standings,
+    strays,
+)
 from results.view.index import Reading, Row
 from results.view.live import Underway
 from results.view.pages.bits import (
@@ -30,15 +40,28 @@ from results.view.pages.shell import page
 MOST_UNDERWAY = 24
 
 
-def run(
-    reading: Reading, asked: Asked, going: Sequence[Underway], crumbs: list[tuple[str, str]]
-) -> str:
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A run, and what is known of it besides its files."""
+
+    reading: Reading
+    going: Sequence[Underway] = ()
+    marked: Collection[str] = ()
+    """Names of attempts that the audit points at, as far as it has been asked."""
+
+    def class_(self, attempt: Attempt) -> str:
+        """What a square shows besides the outcome."""
+        if self.marked and attempt.id in self.marked:
+            return "marked"
+        return "going" if any(one.attempt == attempt for one in self.going) else ""
+
+
+def run(seen: Seen, asked: Asked, crumbs: list[tuple[str, str]]) -> str:
     """The page of one run, for what its address asks."""
+    reading, going = seen.reading, seen.going
     names = dict(zip(reading.manifest.conditions, _names(reading), strict=True))
     part = listing(reading, asked) if asked.view == "list" else grid(reading, asked)
-    body = (
-        _list(reading, asked, part, names) if asked.view == "list" else _grid(reading, asked, part)
-    )
+    body = _list(reading, asked, part, names) if asked.view == "list" else _grid(seen, asked, part)
     return page(
         f"{reading.name}: run",
         [*crumbs, (reading.name, "")],
@@ -99,7 +122,22 @@ def _progress(reading: Reading) -> Html:
         if number
     ]
     svg = tag("svg", *bars, viewBox="0 0 1000 10", preserveAspectRatio="none", class_="progress")
-    return tag("div", svg, tag("p", joined(words, " ")), class_="standing")
+    return tag("div", svg, tag("p", joined(words, " ")), _reasons(reading), class_="standing")
+
+
+def _reasons(reading: Reading) -> Html:
+    """Why attempts were not solved or not measured, and how they ended, each a list of them."""
+    parts = []
+    for name, counts in reasons(reading).items():
+        if len(counts) > (name == "ending"):
+            lists = Asked(view="list")
+            links = [
+                link(text(f"{spaced(said)} {number:,}"), lists.but(**{name: said}).query)
+                for said, number in counts[:8]
+            ]
+            parts.append(tag("span", f"{name}: ", joined(links, ", ")))
+    parts.append(link("what the audit points at", run_url(reading.name, "/audit")))
+    return tag("p", *parts, class_="fine")
 
 
 def _under_way(reading: Reading, going: Sequence[Underway], names: Mapping[str, str]) -> Html:
@@ -116,7 +154,7 @@ def _under_way(reading: Reading, going: Sequence[Underway], names: Mapping[str, 
     ]
     more = len(going) - len(shown)
     head = tag("h2", f"Under way: {len(going)}" + (f", {more} not shown" if more else ""))
-    return tag("section", head, tag("ul", *shown, class_="columns going"), id="underway")
+    return tag("section", head, tag("ul", *shown, class_="going"), id="underway")
 
 
 def _conditions(reading: Reading, asked: Asked, names: Mapping[str, str]) -> Html:
@@ -184,7 +222,8 @@ def _interval(low: float | None, high: float | None, value: float | None) -> Htm
     )
 
 
-def _grid(reading: Reading, asked: Asked, part: Page) -> Html:
+def _grid(seen: Seen, asked: Asked, part: Page) -> Html:
+    reading = seen.reading
     conditions = (
         [asked.c] if asked.c in reading.manifest.conditions else list(reading.manifest.conditions)
     )
@@ -194,14 +233,15 @@ def _grid(reading: Reading, asked: Asked, part: Page) -> Html:
         label = reading.manifest.conditions[digest].label
         head.append(tag("th", f"#{numbers[digest]}", scope="col", title=f"{label} [{digest}]"))
     query = filters(asked)
-    rows = [tag("tr", *_task(reading, task, conditions, query)) for task in part.tasks]
+    rows = [tag("tr", *_task(seen, task, conditions, query)) for task in part.tasks]
     whole = tag(
         "table", tag("thead", tag("tr", *head)), tag("tbody", *rows, id="rows"), class_="grid"
     )
     return tag("div", _legend() if part.tasks else _nothing(), whole, class_="scroll")
 
 
-def _task(reading: Reading, task: str, conditions: Sequence[str], query: str) -> Iterator[Html]:
+def _task(seen: Seen, task: str, conditions: Sequence[str], query: str) -> Iterator[Html]:
+    reading = seen.reading
     declared = reading.manifest.tasks[task]
     repo = declared.facets.get("repo", "")
     fenced = reading.fenced.get(task)
@@ -214,7 +254,7 @@ def _task(reading: Reading, task: str, conditions: Sequence[str], query: str) ->
     )
     for digest in conditions:
         squares = (
-            square(attempt_url(reading.name, attempt, query), row)
+            square(attempt_url(reading.name, attempt, query), row, class_=seen.class_(attempt))
             for attempt, row in row_of(reading, task, digest)
         )
         yield tag("td", Html("".join(squares)), class_="squares")
@@ -297,6 +337,3 @@ def _notes(reading: Reading) -> Html:
     if not said:
         return Html("")
     return tag("section", tag("h2", "Notes"), tag("ul", *said))
-
-
-__all__ = ["run", "run_url"]

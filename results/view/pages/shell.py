@@ -45,7 +45,13 @@ def page(
     )
     body = tag(
         "body",
-        tag("header", _crumbs(crumbs), tag("span", "", id="state", role="status"), class_="bar"),
+        tag(
+            "header",
+            _crumbs(crumbs),
+            tag("span", "", id="state", role="status"),
+            tag("button", tag("kbd", "?"), " keys", id="keys", class_="keys"),
+            class_="bar",
+        ),
         tag("main", *inside, id="main", data_watch=watched, data_seen=seen or None),
         _help(),
     )

@@ -26,10 +26,10 @@ def step(one: Step, raw: str, *, here: bool = False) -> Html:
         return _opening(one, raw)
     reasoning, said = message.get("reasoning"), message.get("content")
     parts = [
-        folded(str(reasoning), raw=f"{raw}{beat.line}", lines=8, class_="thought")
+        folded(str(reasoning), raw=_words(raw, beat.line), lines=8, class_="thought")
         if reasoning
         else "",
-        folded(str(said), raw=f"{raw}{beat.line}", lines=16, class_="said") if said else "",
+        folded(str(said), raw=_words(raw, beat.line), lines=16, class_="said") if said else "",
         *_acts(one, [a_map(call) for call in a_list(message.get("calls"))], raw),
     ]
     finish = one.reply.get("finish")
@@ -83,7 +83,7 @@ def _opening(one: Step, raw: str) -> Html:
                 tag("span", text(one_line(said, SHORT)), class_="soft"),
             )
             parts.append(
-                tag("details", head, folded(said, raw=f"{raw}{line}", lines=400, class_="said"))
+                tag("details", head, folded(said, raw=_words(raw, line), lines=400, class_="said"))
             )
     parts += [
         part for _, part in _box([pair for pair in one.events if pair[1]["kind"] != "message"], raw)
@@ -108,6 +108,7 @@ def _acts(one: Step, calls: Sequence[Mapping[str, Any]], raw: str) -> Iterator[H
         if e["kind"] == "message" and a_map(e.get("message")).get("call_id")
     }
     box = list(_box(one.events, raw))
+    acted = any(event["kind"] == "exec" for event, _ in box)
     for call in calls:
         arguments = _arguments(call.get("arguments"))
         script = shell_text(arguments) if isinstance(arguments, Mapping) else ""
@@ -115,32 +116,58 @@ def _acts(one: Step, calls: Sequence[Mapping[str, Any]], raw: str) -> Iterator[H
         answer = answers.get(str(call.get("id")))
         ran = _taken(box, script if isinstance(script, str) else "")
         if ran:
-            yield ran
+            yield ran[1]
+            yield from _as_seen(ran[0], answer, raw)
         elif answer:
-            yield folded(str(answer[1].get("content") or ""), raw=f"{raw}{answer[0]}")
+            yield folded(str(answer[1].get("content") or ""), raw=_words(raw, answer[0]))
     yield from (part for _, part in box)
     if not calls or not answers:
-        yield from _told(one, raw)
+        yield from _told(one, raw, folded_away=acted)
 
 
-def _taken(box: list[tuple[str, Html]], script: str) -> Html | None:
+def _taken(box: list[tuple[Event, Html]], script: str) -> tuple[Event, Html] | None:
     """The command in the box that a call's script was run as, taken out of what is left."""
     bare = script.strip()
-    for at, (ran, part) in enumerate(box):
-        if bare and ran.strip() == bare:
-            del box[at]
-            return part
+    for at, (event, _) in enumerate(box):
+        argv = a_list(event.get("argv"))
+        if bare and argv and str(argv[-1]).strip() == bare:
+            return box.pop(at)
     return None
 
 
-def _told(one: Step, raw: str) -> Iterator[Html]:
-    """What the model was told next, where it answers no call by name."""
+def _as_seen(
+    event: Event, answer: tuple[int, Mapping[str, Any]] | None, raw: str
+) -> Iterator[Html]:
+    """The answer to a call where it is not what the command printed: cut, or elided."""
+    if answer is None:
+        return
+    told = str(answer[1].get("content") or "")
+    if told.strip() != str(event.get("output") or "").strip():
+        head = tag("summary", f"as the model saw it: {len(told):,} characters")
+        yield tag("details", head, folded(told, raw=_words(raw, answer[0])), class_="more")
+
+
+def _words(raw: str, line: int) -> str:
+    """Where the text of one event is, without the JSON around it."""
+    return f"{raw}{line}&text=1"
+
+
+def _told(one: Step, raw: str, *, folded_away: bool) -> Iterator[Html]:
+    """What the model was told next, where it answers no call by name.
+
+    It repeats what commands have printed, so where some have it is folded away.
+    """
     for line, event in one.events:
         message = a_map(event.get("message"))
         if event["kind"] == "message" and message.get("role") in ("user", "tool"):
-            who = "told" if message.get("role") == "user" else "answer"
-            yield tag("p", who, class_="label")
-            yield folded(str(message.get("content") or ""), raw=f"{raw}{line}")
+            told = str(message.get("content") or "")
+            body = folded(told, raw=_words(raw, line))
+            if folded_away:
+                head = tag("summary", f"as the model saw it: {len(told):,} characters")
+                yield tag("details", head, body, class_="more")
+            else:
+                yield tag("p", "the model was told", class_="label")
+                yield body
 
 
 def _call(call: Mapping[str, Any], arguments: object, script: str | list[str]) -> Html:
@@ -186,21 +213,23 @@ def _arguments(written: object) -> object:
         return written
 
 
-def _box(events: Sequence[tuple[int, Event]], raw: str) -> Iterator[tuple[str, Html]]:
-    """What is no reply and no message: the script that ran, if one did, and how it looks."""
+def _box(events: Sequence[tuple[int, Event]], raw: str) -> Iterator[tuple[Event, Html]]:
+    """What is no reply and no message, each with how it looks."""
     for line, event in events:
         match event["kind"]:
             case "exec":
                 argv = [str(word) for word in a_list(event.get("argv"))]
-                yield argv[-1] if argv else "", _exec(event, argv, f"{raw}{line}")
+                yield event, _exec(event, argv, _words(raw, line))
             case "read" | "write":
-                yield "", _file(event, f"{raw}{line}")
-            case "note" | "diverged" | "replay_ended" | "fault" | "ending":
-                yield "", _remark(event)
-            case "try" | "reply" | "message" | "request" | "submission" | "verdict":
+                yield event, _file(event, _words(raw, line))
+            case "note" | "diverged" | "replay_ended":
+                yield event, _remark(event)
+            case "try" | "reply" | "message" | "request":
                 pass
-            case kind:
-                yield "", tag("p", chip(text(kind)), class_="remark")
+            case "submission" | "ending" | "fault" | "verdict":  # told under the last step
+                pass
+            case _:
+                yield event, _remark(event)
 
 
 def _exec(event: Event, argv: Sequence[str], raw: str) -> Html:
@@ -238,5 +267,5 @@ def _file(event: Event, raw: str) -> Html:
 def _remark(event: Event) -> Html:
     told = {k: v for k, v in event.items() if k not in ("kind", "at", "note")}
     name = str(event.get("note") or event["kind"])
-    class_ = "failed" if event["kind"] in ("fault", "diverged", "replay_ended") else ""
+    class_ = "" if event["kind"] == "note" else "failed"
     return tag("p", chip(text(name), class_), " ", *_scalars(told), class_="remark")
