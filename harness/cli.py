@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from harness import cli_bench, cli_doctor, cli_exchange, cli_plan, cli_price, cli_view
+from harness import cli_bench, cli_doctor, cli_exchange, cli_plan, cli_price, cli_view, costs
 from harness import experiment as experiments
 from harness.cli_exchange import RUNS, Json
 from harness.errors import DISK_FULL, UsageError
@@ -96,6 +96,11 @@ def run(
     usd: Annotated[float | None, typer.Option(help="Dollars per attempt.")] = None,
     seconds: Annotated[float | None, typer.Option(help="Seconds per attempt.")] = None,
     usd_run: Annotated[float | None, typer.Option(help="Dollars for the whole run.")] = None,
+    tokens_run: Annotated[int | None, typer.Option(help="Tokens for the whole run.")] = None,
+    hours_run: Annotated[float | None, typer.Option(help="Hours from this start.")] = None,
+    price: Annotated[list[str] | None, typer.Option(help="[MODEL:]in=..,out=..  Repeats.")] = None,
+    gpu_hour: Annotated[float | None, typer.Option(help="Dollars; for a served model.")] = None,
+    gpus: Annotated[int | None, typer.Option(min=1, help="That serve it.  [1]")] = None,
     seed: Annotated[
         int | None, typer.Option(help="Sent to the endpoint, its own per attempt.")
     ] = None,
@@ -111,18 +116,16 @@ def run(
 
     Example: harness run --tasks swebench-pro,file=rows.jsonl --model gpt-5 --scaffold editor
     """
+    many = {"limit": limit, "shard": shard, "repeats": repeats, "width": width, "seed": seed}
+    most = {"usd_run": usd_run, "tokens_run": tokens_run, "hours_run": hours_run}
     flags = {
-        "tasks": part(tasks) if tasks else None,
-        "models": tuple(map(part, model)) if model else None,
-        "scaffolds": tuple(map(part, scaffold)) if scaffold else None,
-        "sandbox": part(sandbox) if sandbox else None,
+        **experiments.parts(tasks, model, scaffold, sandbox),
         "select": tuple(select) if select else None,
-        "limit": limit,
-        "shard": shard,
-        "repeats": repeats,
-        "width": width,
-        "seed": seed,
-        "usd_run": usd_run,
+        "prices": costs.priced(price) if price else None,
+        "gpu_hour": gpu_hour,
+        "gpus": gpus,
+        **many,
+        **most,
     }
     limits = {"turns": turns, "tokens": tokens, "usd": usd, "seconds": seconds}
     wanted = _experiment(file, flags, limits)

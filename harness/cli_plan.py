@@ -10,7 +10,8 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from harness.experiment import Experiment, part
+from harness import experiment as experiments
+from harness.experiment import Experiment
 from harness.registry import Later
 
 planning = Later("harness.verbs.planning")
@@ -49,11 +50,16 @@ class Flags:
     usd: Annotated[float | None, typer.Option(help="Dollars per attempt, at most.")] = None
     seconds: Annotated[float | None, typer.Option(help="Seconds per attempt, at most.")] = None
     usd_run: Annotated[float | None, typer.Option(help="Dollars for the whole run.")] = None
+    tokens_run: Annotated[int | None, typer.Option(hidden=True)] = None
+    hours_run: Annotated[float | None, typer.Option(hidden=True)] = None
+    price: Annotated[list[str] | None, typer.Option(hidden=True)] = None
+    gpu_hour: Annotated[float | None, typer.Option(hidden=True)] = None
+    gpus: Annotated[int | None, typer.Option(hidden=True)] = None
     seed: Annotated[int | None, typer.Option(hidden=True)] = None
     base_url: Annotated[str | None, typer.Option(hidden=True)] = None
     api_key_env: Annotated[str | None, typer.Option(hidden=True)] = None
     into: Annotated[Path | None, typer.Option(hidden=True)] = None
-    """These four decide nothing here: they let a command of `run` be planned as it stands."""
+    """These decide nothing here: they let a command of `run` be planned as it stands."""
     pilot: Annotated[
         Path | None, typer.Option(metavar="RUN", help="A run's folder, to foretell from.")
     ] = None
@@ -140,10 +146,7 @@ def _plan(flags: Flags, compose: Compose) -> None:
 def _experiment(flags: Flags, compose: Compose) -> Experiment | None:
     """What the flags of `run` describe; None where none of them is given."""
     given = {
-        "tasks": part(flags.tasks) if flags.tasks else None,
-        "models": tuple(map(part, flags.model)) if flags.model else None,
-        "scaffolds": tuple(map(part, flags.scaffold)) if flags.scaffold else None,
-        "sandbox": part(flags.sandbox) if flags.sandbox else None,
+        **experiments.parts(flags.tasks, flags.model, flags.scaffold, flags.sandbox),
         "select": tuple(flags.select) if flags.select else None,
         "limit": flags.limit,
         "shard": flags.shard,

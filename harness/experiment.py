@@ -11,8 +11,9 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from harness import design
+from harness import costs, design
 from harness.blocks import in_blocks
+from harness.costs import Costs
 from harness.design import Design
 from harness.errors import UsageError, unknown
 from harness.meter import RunLimits
@@ -47,6 +48,15 @@ class Experiment(Value):
     """The seed of the order in which attempts are made."""
     usd_run: float | None = None
     tokens_run: int | None = None
+    hours_run: float | None = None
+    prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """By model, in dollars per million tokens: `in`, `out`, `cached`, `written`."""
+    gpu_hour: float | None = None
+    gpus: int = 1
+
+    @property
+    def costs(self) -> Costs:
+        return Costs(self.prices, self.gpu_hour, self.gpus)
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
@@ -56,7 +66,7 @@ class Experiment(Value):
 
     @property
     def run_limits(self) -> RunLimits:
-        return RunLimits(self.usd_run, self.tokens_run)
+        return RunLimits(self.usd_run, self.tokens_run, self.hours_run)
 
     def plan(self, tasks: Sequence[TaskId]) -> list[Attempt]:
         """Every attempt, in blocks of one task under every condition, in a seeded order."""
@@ -79,6 +89,21 @@ def part(text: str) -> Part:
     if not name.strip():
         raise UsageError(f"{text!r}: a part begins with its name, as in name,knob=value")
     return Part(name.strip(), knobs)
+
+
+def parts(
+    tasks: str,
+    models: Sequence[str] | None,
+    scaffolds: Sequence[str] | None,
+    sandbox: str | None,
+) -> dict[str, Any]:
+    """What the flags name, as values; None for what they leave out."""
+    return {
+        "tasks": part(tasks) if tasks else None,
+        "models": tuple(map(part, models)) if models else None,
+        "scaffolds": tuple(map(part, scaffolds)) if scaffolds else None,
+        "sandbox": part(sandbox) if sandbox else None,
+    }
 
 
 def _value(text: str) -> Any:
@@ -146,22 +171,31 @@ def checked(experiment: Experiment) -> Experiment:
     for name in ("repeats", "width"):
         if getattr(experiment, name) < 1:
             raise UsageError(f"{name} is {getattr(experiment, name)}; it must be at least 1")
-    for name in ("turns", "tokens", "usd", "seconds"):
-        value = getattr(experiment.limits, name)
-        if value is not None and value <= 0:
-            raise UsageError(f"limit {name} is {value}; it must be above 0, or left out")
+    _limited(experiment.limits, "limit ", ("turns", "tokens", "usd", "seconds"))
+    _limited(experiment, "", ("usd_run", "tokens_run", "hours_run"))
+    costs.checked(experiment.costs)
     return experiment
+
+
+def _limited(given: Any, what: str, names: Sequence[str]) -> None:
+    for name in names:
+        value = getattr(given, name)
+        if value is not None and value <= 0:
+            raise UsageError(f"{what}{name} is {value}; it must be above 0, or left out")
 
 
 def check_money(experiment: Experiment, model: Part, base_url: str) -> None:
     """A limit in dollars that cannot be reached would be no limit, and nobody would know."""
     if experiment.limits.usd is None and experiment.usd_run is None:
         return
-    given = "price_in" in model.knobs and "price_out" in model.knobs
-    if not given and not prices.Tariff(base_url, str(model.knobs.get("id", model.name))).known:
+    id_ = str(model.knobs.get("id", model.name))
+    said = experiment.costs
+    given = {"price_in", "price_out"} <= said.knobs(model, id_).keys()
+    served = said.usd_second(model, id_) is not None
+    if not given and not served and not prices.Tariff(base_url, id_).known:
         raise UsageError(
             f"a limit in dollars needs the price of {model.name!r}, which nobody lists for "
-            f"{base_url}: --model {model.name},price_in=..,price_out=.. (per million tokens)"
+            f"{base_url}: --price {id_}:in=..,out=.. (per million tokens)"
         )
 
 

@@ -16,11 +16,12 @@ from harness.errors import UsageError, unknown
 from harness.experiment import Experiment, check_money, on
 from harness.meter import RunMeter
 from harness.models import MODELS
+from harness.models.hire import Hire, Hired
 from harness.models.knobs import Knobs
 from harness.models.metered import unknown as unknown_cost
 from harness.models.openai import Connection, Endpoint, connect
 from harness.models.prices import Quote
-from harness.registry import build, is_path, locate
+from harness.registry import Later, build, is_path, locate
 from harness.sandboxes import SANDBOXES
 from harness.sandboxes.ahead import Ahead
 from harness.sandboxes.choice import choose
@@ -30,6 +31,8 @@ from harness.verbs.hosting import Host
 from scaffolds import SCAFFOLDS
 from tasks import GRADERS, SOURCES
 from tasks.selection import select
+
+upstreams = Later("harness.models.door.upstream")
 
 CONTROLS = ("oracle", "nop")
 PREDICTIONS = "predictions"
@@ -122,6 +125,7 @@ class Assembly:
         self._models: dict[str, Callable[[], Model]] = {}
         self._connections: list[Connection] = []
         self._quotes: dict[str, Quote] = {}
+        self._hires: dict[str, Hire] = {}
         self.host = Host()
         for condition in self.conditions.values():
             self._models[condition.digest] = self._model(condition)
@@ -154,10 +158,22 @@ class Assembly:
             return lambda: build("model", part, MODELS)
         endpoint = self.address.of(part)
         check_money(self.experiment, part, endpoint.base_url)
-        connection = connect(_model_id(part), endpoint, _knobs(part))
+        connection = connect(_model_id(part), endpoint, self._knobs(part))
         self._connections.append(connection)
         self._quotes[condition.digest] = connection.quote
-        return lambda: connection
+        hire = self._hire(part)
+        return lambda: Hired(connection, hire) if hire else connection
+
+    def _knobs(self, part: Part) -> Knobs:
+        """A model's knobs, with the prices that were said of it elsewhere."""
+        return _knobs(Part(part.name, self.experiment.costs.knobs(part, _model_id(part))))
+
+    def _hire(self, part: Part) -> Hire | None:
+        """The machine that serves a model, one for all conditions; None where it has none."""
+        usd_second = self.experiment.costs.usd_second(part, _model_id(part))
+        if usd_second is None:
+            return None
+        return self._hires.setdefault(self.address.of(part).base_url, Hire(usd_second))
 
     def _expect(self, condition: Condition) -> None:
         """Build the scaffold; to one that runs a program in the box, the door will lead."""
@@ -169,7 +185,11 @@ class Assembly:
                 f"{condition.scaffold.name} runs a program that asks over HTTP, and {part.name!r} "
                 "is no model at an endpoint; give the id of one, and --base-url"
             )
-        self.host.expect(condition, built, self.address.of(part), _knobs(part), _model_id(part))
+        at, hire = self.address.of(part), self._hire(part)
+        upstream = upstreams.Upstream(
+            _model_id(part), at.base_url, at.api_key, self._knobs(part), hire
+        )
+        self.host.expect(condition, built, upstream)
 
     async def close(self) -> None:
         """Hang up on every endpoint, and on the engine."""

@@ -7,15 +7,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from harness.api import Hosting
-from harness.models.knobs import Knobs
-from harness.models.openai import Endpoint
 from harness.registry import Later
 from harness.sandboxes.threads import in_thread
 from harness.sandboxes.trees import private_folder, remove_tree
 from harness.types import Condition
 
 server = Later("harness.models.door.server")
-upstreams = Later("harness.models.door.upstream")
 
 
 class Host:
@@ -25,10 +22,7 @@ class Host:
         self._ways: dict[str, tuple[Condition, Hosting, Any]] = {}
         self._door: Any = None
 
-    def expect(
-        self, condition: Condition, scaffold: Hosting, endpoint: Endpoint, knobs: Knobs, model: str
-    ) -> None:
-        upstream = upstreams.Upstream(model, endpoint.base_url, endpoint.api_key, knobs)
+    def expect(self, condition: Condition, scaffold: Hosting, upstream: Any) -> None:
         self._ways[condition.digest] = (condition, scaffold, upstream)
 
     def expects(self, digest: str) -> bool:

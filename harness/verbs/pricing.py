@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness import codec
+from harness.costs import EVERY
 from harness.errors import UsageError, unknown
 from harness.models.prices import Prices
 from harness.types import Attempt, Condition, Record, Usage
 from harness.verbs.busy import Busy, Tries, Try, busy
-from harness.verbs.offers import EVERY, Hire, Offer, model_id
+from harness.verbs.offers import Hire, Offer, model_id
 from results.blobs import publish
 from results.manifest import Manifest
 from results.report.layout import clean, duration, grid, money

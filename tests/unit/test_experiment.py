@@ -82,8 +82,39 @@ def test_what_is_no_part_is_said_so(text: str) -> None:
 
 def test_a_limit_in_dollars_needs_a_price() -> None:
     local = "http://127.0.0.1:8000/v1"
-    with pytest.raises(UsageError, match=r"needs the price of 'm'.*price_in="):
+    with pytest.raises(UsageError, match=r"needs the price of 'm'.*--price m:in="):
         check_money(replace(SMALL, limits=Limits(usd=1.0)), Part("m"), local)
     priced = Part("m", {"price_in": 1, "price_out": 2})
     check_money(replace(SMALL, usd_run=5.0), priced, local)
     check_money(SMALL, Part("m"), local)
+
+
+def test_prices_of_the_experiment_are_as_good_as_the_models_own() -> None:
+    local = "http://127.0.0.1:8000/v1"
+    money = replace(SMALL, usd_run=5.0)
+    for said in ({"m": {"in": 1.0, "out": 2.0}}, {"": {"in": 1.0, "out": 2.0}}):
+        check_money(replace(money, prices=said), Part("m"), local)
+    check_money(replace(money, gpu_hour=32.5, gpus=4), Part("m"), local)
+    with pytest.raises(UsageError):
+        check_money(replace(money, prices={"other": {"in": 1.0, "out": 2.0}}), Part("m"), local)
+
+
+def test_prices_change_no_condition() -> None:
+    priced = replace(SMALL, prices={"": {"in": 1.0, "out": 2.0}}, hours_run=2.0)
+    assert [c.digest for c in priced.conditions] == [c.digest for c in SMALL.conditions]
+
+
+def test_a_file_may_have_its_own_table_of_prices(tmp_path: Path) -> None:
+    file = tmp_path / "e.toml"
+    head = 'tasks = "demo"\nmodels = ["m"]\nscaffolds = ["bash"]\nhours_run = 8\n'
+    file.write_text(f"{head}[prices.m]\nin = 1.25\nout = 10\ncached = 0.125\n")
+    read_ = read(file)
+    assert read_.costs.knobs(Part("m", {"price_in": 3}), "m") == {
+        "price_in": 3,
+        "price_out": 10,
+        "price_cached": 0.125,
+    }
+    assert read_.run_limits.hours == 8
+    file.write_text(f"{head}[prices.m]\nin = 1.25\n")
+    with pytest.raises(UsageError, match="give both in"):
+        read(file)

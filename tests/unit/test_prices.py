@@ -170,7 +170,7 @@ SMALL = Experiment(Part("demo"), (Part("big"),), (Part("bash"),), limits=Limits(
 def test_a_limit_in_dollars_takes_a_listed_price() -> None:
     check_money(SMALL, Part("big"), HOSTED)
     check_money(SMALL, Part("openai", {"id": "big"}), HOSTED)
-    with pytest.raises(UsageError, match=r"needs the price of 'big'.*price_in="):
+    with pytest.raises(UsageError, match=r"needs the price of 'big'.*--price big:in="):
         check_money(SMALL, Part("big"), "http://127.0.0.1:8000/v1")
 
 

@@ -11,6 +11,7 @@ import json
 import re
 import time
 from collections.abc import AsyncIterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,7 @@ from harness.models.door import answers
 from harness.models.door.bodies import Body, conversation
 from harness.models.door.guest import Guest, met
 from harness.models.door.upstream import Answer, Refused, passed_back
+from harness.models.hire import Share
 from harness.models.wires.reading import Cut, Fold, NotAReply
 from harness.models.wires.table import WIRES
 from harness.past import Told
@@ -142,6 +144,11 @@ class Exchange:
         await self.pipe.end()
 
     async def _live(self, request: Request, mark: str) -> None:
+        hire = self.guest.upstream.hire
+        with hire.call() if hire else nullcontext() as share:
+            await self._asked(request, mark, share)
+
+    async def _asked(self, request: Request, mark: str, share: Share | None) -> None:
         upstream, started = self.guest.upstream, time.monotonic()
         body = self._sent()
         path = WIRES[self.wire].PATH + (f"?{self.query}" if self.query else "")
@@ -155,6 +162,7 @@ class Exchange:
             return
         finally:
             await answer.response.aclose()
+        reply = share.priced(reply) if share else reply
         told = Told(mark, reply, time.monotonic() - started, payload)
         self.guest.answered(request, told, live=True)
         await self.guest.journal.trace.settled()

@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 
 from harness.errors import UsageError
+from harness.models.hire import Hire
 from harness.models.knobs import Knobs
 from harness.models.openai import EndpointRefused, counted, unkeyed
 from harness.models.prices import Quote, Tariff
@@ -60,8 +61,11 @@ class Upstream:
     Broken = httpx2.HTTPError
     """What a connection raises that fails in the middle of an answer."""
 
-    def __init__(self, model: str, base_url: str, key: str, knobs: Knobs) -> None:
+    def __init__(
+        self, model: str, base_url: str, key: str, knobs: Knobs, hire: Hire | None = None
+    ) -> None:
         self.model = model
+        self.hire = hire
         self.base_url = base_url.rstrip("/")
         self.tariff = Tariff(base_url, model, knobs.prices())
         self.quote = Quote(self.tariff, knobs.max_completion_tokens or knobs.max_tokens)
