@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from harness.models.trouble import inside, pause, sort, words
+from harness.models.trouble import inside, sort, words
 
 OVERFLOWS = [
     (400, "request (12031 tokens) exceeds the available context size (2048 tokens)"),
@@ -56,21 +56,6 @@ def test_an_error_inside_a_200_is_found() -> None:
     trouble = inside({"error": {"message": "EngineCore encountered an issue", "code": 500}}, {})
     assert trouble and trouble.kind == "transient"
     assert inside({"choices": []}, {}) is None
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({"retry-after": "2"}, 2.0),
-        ({"retry-after-ms": "1500"}, 1.5),
-        ({"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, None),
-        ({}, None),
-    ],
-)
-def test_the_pause_that_is_asked_for_is_read(
-    headers: dict[str, str], seconds: float | None
-) -> None:
-    assert pause(headers) == seconds
 
 
 @pytest.mark.parametrize(
