@@ -112,8 +112,13 @@ class _Try:
             "spent": self.meter.spent,
             "tried": self.number,
             "clocks": Clocks(
-                *(round(s, 4) for s in (total, self.prepare, self.box)),
-                *(round(s, 4) for s in (journal.model_seconds, journal.tool_seconds, self.grade)),
+                total=round(total, 4),
+                prepare=round(self.prepare, 4),
+                box=round(self.box, 4),
+                model=round(journal.model_seconds, 4),
+                tool=round(journal.tool_seconds, 4),
+                grade=round(self.grade, 4),
+                queue=round(journal.queue.seconds, 4),
             ),
             "facts": {**self.facts, **journal.facts()},
             "blobs": self.blobs,
@@ -267,8 +272,8 @@ async def _timed(this: _Try, session: Session) -> Ending:
     # Seconds that the model took in an earlier try count, though the replay does not wait again.
     left = None if seconds is None else max(0.0, seconds - this.journal.past.model_seconds)
     try:
-        async with asyncio.timeout(left):
-            with blame("scaffold"):
+        async with asyncio.timeout(left) as deadline:
+            with this.journal.queue.stopping(deadline), blame("scaffold"):
                 if isinstance(scaffold, Privileged):
                     return await scaffold.solve_knowing(this.task, session)
                 return await scaffold.solve(this.task.brief, session)

@@ -21,6 +21,7 @@ from harness.meter import Meter
 from harness.models.metered import Estimate, size, unknown
 from harness.models.wires.remembered import remembered
 from harness.past import Past, Told, bytes_of, text_of
+from harness.queueing import QueueClock
 from harness.types import ExecResult, Message, Reply, Request
 
 _UNREADABLE: Mapping[str, type[Exception]] = {
@@ -48,6 +49,7 @@ class Journal:
         self.diverged = 0
         self.model_seconds = 0.0
         self.tool_seconds = 0.0
+        self.queue = QueueClock()
         self.served: dict[str, str] = {}
         self._known: set[str] = set()
         self._asked: tuple[Message, ...] = ()
@@ -171,8 +173,10 @@ class Recorded:
             return told.reply
         async with self._meter.run.holding(self._estimate(size(request), None)):
             started = time.monotonic()
-            reply = await self._inner.complete(request)
-            journal.answered(mark, Told(mark, reply, time.monotonic() - started), live=True)
+            with journal.queue.asking() as wait:
+                reply = await self._inner.complete(request)
+            seconds = time.monotonic() - started - wait.seconds
+            journal.answered(mark, Told(mark, reply, seconds), live=True)
             self._meter.charge(reply.usage, live=True)
         await journal.trace.settled()
         return reply

@@ -205,6 +205,8 @@ class Clocks(Value):
     model: float = 0.0
     tool: float = 0.0
     grade: float = 0.0
+    queue: float = 0.0
+    """Waiting for room at the endpoint: no time of the model's, and none of the attempt's."""
 
 
 @dataclass(frozen=True, slots=True)

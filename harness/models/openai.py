@@ -6,19 +6,19 @@ import asyncio
 import json
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 from urllib.request import getproxies
 
 import httpx2
 import openai
 
 from harness.errors import Fault, LimitReached, UsageError
+from harness.models.keys import Key
 from harness.models.knobs import Knobs
-from harness.models.mending import mended
-from harness.models.prices import Quote, Tariff
-from harness.models.retrying import Patience, Retrying, Transient
+from harness.models.prices import Tariff
+from harness.models.retrying import Transient
 from harness.models.trouble import Trouble, inside, sort, words
 from harness.models.wires import messages
 from harness.models.wires.reading import Cut, Fold, NotAReply
@@ -49,26 +49,32 @@ connection, and that one whose far end is gone (a laptop slept) is known for dea
 
 
 class EndpointRefused(UsageError):
-    """Key, credit or model name: no later call would fare better, so the run stops here."""
+    """Key, credit or model name: no call would fare better now, whatever it asks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where the model is, and by whose key."""
+    """Where the model is, and by whose key, or by whose keys in turn."""
 
     base_url: str
     api_key: str
+    keys: tuple[Key, ...] = ()
+    """All of them, where there are several or they may change."""
 
-    def client(self, timeout: float, *, retries: int = 0) -> openai.AsyncOpenAI:
+    @property
+    def all_keys(self) -> tuple[Key, ...]:
+        return self.keys or (Key(self.api_key),)
+
+    def client(self, timeout: float, key: str, *, retries: int = 0) -> openai.AsyncOpenAI:
         """UsageError for a key that no header can carry; it is not shown."""
-        if not re.fullmatch(r"[!-~]*", self.api_key):
+        if not re.fullmatch(r"[!-~]*", key):
             raise UsageError(
                 f"the key for {self.base_url} holds a blank, a line end or a character outside "
                 "ASCII, which no header can carry; set it again without"
             )
         return openai.AsyncOpenAI(
             base_url=self.base_url,
-            api_key=self.api_key or _NO_KEY,
+            api_key=key or _NO_KEY,
             max_retries=retries,
             timeout=timeout,
             http_client=_http(timeout),
@@ -101,30 +107,52 @@ def unkeyed(text: str, key: str, *, least: int = 4) -> str:
     return text
 
 
+Hearing: TypeAlias = Callable[[Mapping[str, str]], None]
+
+
+def ignore(_: Mapping[str, str]) -> None:
+    """For a call in no pool."""
+
+
 class Call:
     """One call over a wire: no retries, no budget, no trace; those are layers above."""
 
-    def __init__(self, client: openai.AsyncOpenAI, model: str, knobs: Knobs) -> None:
+    def __init__(self, client: openai.AsyncOpenAI, key: Key, model: str, knobs: Knobs) -> None:
         self.client = client
+        self._key = key
         self.tariff = Tariff(str(client.base_url), model, knobs.prices())
         self._knobs = knobs
         self._wire = knobs.protocol
         self._settings = knobs.settings(model)
         self._headers = headers(client, knobs)
 
-    async def complete(self, request: Request, /) -> Reply:
+    def renew_key(self) -> bool:
+        """Read the key again where it may have changed; whether it has."""
+        key = self._key.renewed()
+        if key == self.client.api_key or not re.fullmatch(r"[!-~]+", key):
+            return False
+        self.client.api_key = key
+        self._headers = headers(self.client, self._knobs)
+        return True
+
+    async def complete(self, request: Request, hear: Hearing = ignore) -> Reply:
+        """The reply; `hear` is told the headers of whatever answer comes."""
         body = self._wire.encode(request, self._settings)
         try:
             answer = await self._post(body)
-            said, text = answer.headers, await self._text(answer)
+            said = _lower(answer.headers)
+            hear(said)
+            text = await self._text(answer)
         except openai.APIStatusError as error:
+            said = _lower(error.response.headers)
+            hear(said)
             text = self._unkeyed(error.response.text or str(error.body or ""))[:_ERROR_CHARS]
-            return self._meet(sort(error.status_code, _lower(error.response.headers), text))
+            return self._meet(sort(error.status_code, said, text))
         except (openai.APIConnectionError, httpx2.HTTPError) as error:
             cause = error.__cause__ or error
             told = self._unkeyed(f"{type(cause).__name__}: {cause}")
             raise Transient(f"{self.client.base_url}: {words(told)}") from error
-        return counted(self._read(_lower(said), text), body)
+        return counted(self._read(said, text), body)
 
     async def _post(self, body: bytes) -> httpx2.Response:
         """An answer of status 200. A connection that was closed under us is not held against it.
@@ -192,7 +220,7 @@ class Call:
         said = self._unkeyed(trouble.message)
         match trouble.kind:
             case "transient":
-                raise Transient(said, trouble.retry_after)
+                raise Transient(said, trouble.retry_after, crowded=trouble.crowded)
             case "overflow":
                 raise LimitReached(Ending.CONTEXT)
             case "refused":
@@ -208,10 +236,13 @@ def headers(client: openai.AsyncOpenAI, knobs: Knobs) -> dict[str, str | openai.
     said: dict[str, str | openai.Omit] = {"Content-Type": "application/json"}
     if knobs.wire == "messages":
         said["anthropic-version"] = messages.VERSION
-    of_anthropic = (client.base_url.host or "").endswith("anthropic.com")
-    if knobs.auth == "x-api-key" or (knobs.auth == "auto" and of_anthropic):
+    if knobs.auth == "x-api-key" or (knobs.auth == "auto" and _of_anthropic(client)):
         said |= {"x-api-key": client.api_key, "Authorization": openai.Omit()}
     return said
+
+
+def _of_anthropic(client: openai.AsyncOpenAI) -> bool:
+    return (client.base_url.host or "").endswith("anthropic.com")
 
 
 async def folded(fold: Fold, answer: httpx2.Response, idle: float) -> dict[str, Any]:
@@ -260,40 +291,28 @@ def _lower(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """A model at an endpoint, with transport retries. Close it in the loop that used it."""
-
-    call: Call
-    retrying: Retrying
-    quote: Quote
-
-    async def complete(self, request: Request, /) -> Reply:
-        return mended(await self.retrying.complete(request), request)
-
-    async def close(self) -> None:
-        await self.call.client.close()
-
-
-def connect(model: str, endpoint: Endpoint, knobs: Knobs) -> Connection:
-    """The model `model` at `endpoint`."""
-    call = Call(endpoint.client(knobs.timeout), model, knobs)
-    quote = Quote(call.tariff, knobs.max_completion_tokens or knobs.max_tokens)
-    patience = Patience(knobs.attempts, first=knobs.first_pause)
-    return Connection(call, Retrying(call, patience), quote)
-
-
 async def preflight(endpoint: Endpoint) -> None:
-    """Ask for the list of models: UsageError where nobody answers or the key is refused.
+    """Ask for the list of models: UsageError where nobody answers or a key is refused.
 
     An endpoint that has no such list may still be a good one; only a plain no stops us.
     """
-    client = endpoint.client(30, retries=1)
+    for key in endpoint.all_keys:
+        await _asked_with(endpoint, key)
+
+
+def _asking(client: openai.AsyncOpenAI) -> dict[str, str | openai.Omit]:
+    return headers(client, Knobs(wire="messages")) if _of_anthropic(client) else {}
+
+
+async def _asked_with(endpoint: Endpoint, key: Key) -> None:
+    text = key.renewed()
+    client = endpoint.client(30, text, retries=1)
     try:
-        await client.get("/models", cast_to=object)
+        await client.get("/models", cast_to=object, options={"headers": _asking(client)})
     except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
-        said = words(unkeyed(error.response.text, endpoint.api_key))
-        raise EndpointRefused(f"{endpoint.base_url} refuses the key: {said}") from error
+        said = words(unkeyed(error.response.text, text))
+        whose = f"the key {key.name}" if len(endpoint.all_keys) > 1 else "the key"
+        raise EndpointRefused(f"{endpoint.base_url} refuses {whose}: {said}") from error
     except openai.APIStatusError:
         return
     except openai.APIConnectionError as error:

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_exception_type,
-    stop_after_attempt,
-    stop_after_delay,
-    wait_random_exponential,
-)
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from harness.api import Model
 from harness.errors import Fault
+from harness.queueing import waited, waiting
 from harness.types import Reply, Request
 
 T = TypeVar("T")
+_CROWDED = 10
+"""Being turned away for want of room counts for so much less than being ill."""
 
 
 class Transient(Exception):
-    """The same request may succeed later: a rate limit, a 5xx, a dropped connection."""
+    """The same request may succeed later: a rate limit, a 5xx, a dropped connection.
 
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
+    Where the endpoint is `crowded`, the wait is not this request's alone, and a pool sees to it.
+    """
+
+    def __init__(
+        self, message: str, retry_after: float | None = None, *, crowded: bool = False
+    ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.crowded = crowded
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +40,16 @@ class Patience:
 
     attempts: int = 8
     patience: float = 900.0
+    """Seconds that the tries may take, what is waited for a seat and between them not counted."""
     first: float = 1.0
     most: float = 60.0
 
     async def ask(self, call: Callable[[], Awaitable[T]]) -> T:
         policy = AsyncRetrying(
             retry=retry_if_exception_type(Transient),
-            stop=stop_after_attempt(self.attempts) | stop_after_delay(self.patience),
+            stop=self._stop(),
             wait=self._wait,
+            sleep=_rest,
             reraise=True,
         )
 
@@ -55,12 +61,24 @@ class Patience:
         except Transient as error:
             raise Fault("model", f"{error} (asked {self.attempts} times at the most)") from error
 
+    def _stop(self) -> Callable[[RetryCallState], bool]:
+        started, before, used = time.monotonic(), waited(), 0.0
+
+        def stop(state: RetryCallState) -> bool:
+            nonlocal used
+            used += 1 / _CROWDED if _trouble(state).crowded else 1
+            took = time.monotonic() - started - (waited() - before)
+            return used >= self.attempts or took > self.patience
+
+        return stop
+
     def _wait(self, state: RetryCallState) -> float:
         """As long as the endpoint asks for, and never less than a growing, random pause."""
-        error = state.outcome.exception() if state.outcome else None
-        asked = error.retry_after if isinstance(error, Transient) else None
+        trouble = _trouble(state)
+        if trouble.crowded:
+            return 0.0
         grown = wait_random_exponential(multiplier=self.first, max=self.most)(state)
-        return min(max(asked or 0.0, grown), self.patience)
+        return min(max(trouble.retry_after or 0.0, grown), self.patience)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +90,15 @@ class Retrying:
 
     async def complete(self, request: Request, /) -> Reply:
         return await self.patience.ask(lambda: self.inner.complete(request))
+
+
+def _trouble(state: RetryCallState) -> Transient:
+    error = state.outcome.exception() if state.outcome else None
+    assert isinstance(error, Transient), "nothing else is tried again"
+    return error
+
+
+async def _rest(seconds: float) -> None:
+    """A pause between two tries is waited for the endpoint, and no time of the attempt's."""
+    with waiting():
+        await asyncio.sleep(seconds)

@@ -16,10 +16,12 @@ from harness.errors import UsageError, unknown
 from harness.experiment import Experiment, check_money, on
 from harness.meter import RunMeter
 from harness.models import MODELS
+from harness.models.connection import Connection, Pools, connect
 from harness.models.hire import Hire, Hired
+from harness.models.keys import DEFAULT, keys
 from harness.models.knobs import Knobs
 from harness.models.metered import unknown as unknown_cost
-from harness.models.openai import Connection, Endpoint, connect
+from harness.models.openai import Endpoint
 from harness.models.prices import Quote
 from harness.registry import Later, build, is_path, locate
 from harness.sandboxes import SANDBOXES
@@ -94,11 +96,9 @@ class Address:
             raise UsageError(
                 f"no endpoint for model {part.name!r}: set OPENAI_BASE_URL or give --base-url URL"
             )
-        variable = self.variable(part)
-        key = (os.environ if self.keys is None else self.keys).get(variable, "")
-        if not key and variable != "OPENAI_API_KEY":
-            raise UsageError(f"--api-key-env {variable}: there is no such variable")
-        return Endpoint(str(url), key)
+        file = str(part.knobs.get("api_key_file") or "")
+        found = keys(self.variable(part), file, os.environ if self.keys is None else self.keys)
+        return Endpoint(str(url), found[0].text, found)
 
     @property
     def default(self) -> str | None:
@@ -106,7 +106,7 @@ class Address:
 
     def variable(self, part: Part) -> str:
         """Which one holds the key for a model."""
-        return str(part.knobs.get("api_key_env") or self.api_key_env or "OPENAI_API_KEY")
+        return str(part.knobs.get("api_key_env") or self.api_key_env or DEFAULT)
 
 
 class Assembly:
@@ -127,6 +127,7 @@ class Assembly:
         self._quotes: dict[str, Quote] = {}
         self._hires: dict[str, Hire] = {}
         self.host = Host()
+        self.pools = Pools()
         for condition in self.conditions.values():
             self._models[condition.digest] = self._model(condition)
             self._models[condition.digest]()
@@ -158,7 +159,7 @@ class Assembly:
             return lambda: build("model", part, MODELS)
         endpoint = self.address.of(part)
         check_money(self.experiment, part, endpoint.base_url)
-        connection = connect(_model_id(part), endpoint, self._knobs(part))
+        connection = connect(_model_id(part), endpoint, self._knobs(part), self.pools.of(endpoint))
         self._connections.append(connection)
         self._quotes[condition.digest] = connection.quote
         hire = self._hire(part)
@@ -206,7 +207,8 @@ class Assembly:
 
     def keys(self) -> dict[str, str]:
         """The keys for them by the variables that hold them, for whoever makes the calls."""
-        return {self.address.variable(p): self.address.of(p).api_key for p in self._at_endpoints()}
+        found = (key for part in self._at_endpoints() for key in self.address.of(part).all_keys)
+        return {key.name: key.text for key in found}
 
     def _at_endpoints(self) -> list[Part]:
         """The models that are asked over the network."""
@@ -279,7 +281,7 @@ def _model_id(part: Part) -> str:
 
 
 def _knobs(part: Part) -> Knobs:
-    ours = {"base_url", "api_key_env", "id"}
+    ours = {"base_url", "api_key_env", "api_key_file", "id"}
     known = [*Knobs.__dataclass_fields__, *ours]
     for knob in part.knobs:
         if knob not in known:

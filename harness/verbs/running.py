@@ -152,6 +152,7 @@ async def _each(job: Job, store: RunStore, due: list[Attempt], ration: Ration) -
     if not job.afar:
         await _prepare(job, due)
     with bar(len(due), job.folder.name, quiet=job.quiet) as shown:
+        job.assembly.pools.tell(shown.say)
         gate = Gate(_probes(job), shown.say, Patience(faults=max(3, job.experiment.width)))
 
         def on_settled(record: Record) -> None:

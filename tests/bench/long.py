@@ -51,7 +51,7 @@ async def measure() -> list[Figure]:
                 attempt = Attempt(TaskId("t"), "c", 0)
                 await run_attempt(attempt, TASK, kit)
             size = served.stats().bytes_in / STEPS * 2
-            bare = [await _bare(model.call.client, part * size) for part in (0.05, 0.95)]
+            bare = [await _bare(model.calls[0].client, part * size) for part in (0.05, 0.95)]
             await model.close()
             sizes = [len(json.dumps(e)) for e in RunStore(Path(folder)).events(attempt, 1)]
     finally:

@@ -14,7 +14,9 @@ import docker
 
 from harness.attempt import Parts
 from harness.meter import RunLimits, RunMeter
-from harness.models.openai import Connection, Endpoint, Knobs, connect
+from harness.models.connection import Connection, connect
+from harness.models.knobs import Knobs
+from harness.models.openai import Endpoint
 from harness.types import Brief, Environment, Grade, Limits, Submission, Task, TaskId, Verdict
 from results.store import RunStore
 from scaffolds.presets import bash

@@ -45,8 +45,8 @@ async def measure() -> list[Figure]:
                 one = OneBox(box, await boxes.prepare(ENVIRONMENT))
                 kit = parts(model, one, Path(folder), turns=STEPS)
                 for number in range(ROUNDS + 1):
-                    raw.append(await _raw(model.call.client, raw_shell(client, container)))
-                    execs.append(await _by_exec(model.call.client, container))
+                    raw.append(await _raw(model.calls[0].client, raw_shell(client, container)))
+                    execs.append(await _by_exec(model.calls[0].client, container))
                     with timed() as took:
                         await run_attempt(Attempt(TaskId("t"), "c", number), TASK, kit)
                     mine.append(Took(took.wall / STEPS, took.cpu / STEPS))

@@ -12,8 +12,9 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from harness.errors import Fault, LimitReached
+from harness.models.connection import connect
 from harness.models.knobs import Knobs
-from harness.models.openai import Endpoint, connect
+from harness.models.openai import Endpoint
 from harness.models.serving import served
 from harness.models.wires.table import WIRES
 from harness.types import Ending, Message, Reply, Request

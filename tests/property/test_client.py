@@ -17,8 +17,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from harness.errors import Fault, LimitReached, UsageError
+from harness.models.connection import Connection, connect
 from harness.models.knobs import Knobs
-from harness.models.openai import Connection, Endpoint, connect, preflight
+from harness.models.openai import Endpoint, preflight
 from harness.models.retrying import Transient
 from harness.models.serving import served
 from harness.types import Message, Reply, Request
@@ -48,7 +49,7 @@ def asking() -> Iterator[Any]:
     async def ask(connection: Connection, body: bytes, status: int) -> Reply | str:
         server.body, server.status = body, status
         try:
-            return await connection.call.complete(ASK)
+            return await connection.calls[0].complete(ASK)
         except (Transient, Fault, LimitReached, UsageError) as error:
             return str(error)
 
@@ -151,10 +152,10 @@ def test_a_short_key_is_a_word_like_others_in_a_reply_and_hidden_in_an_error() -
             connection = connect("m", Endpoint(f"{url}/v1", "lm-studio"), Knobs())
             try:
                 server.body = completion(content="start lm-studio")
-                reply = await connection.call.complete(ASK)
+                reply = await connection.calls[0].complete(ASK)
                 server.status, server.body = 400, json.dumps(body).encode()
                 with pytest.raises(Fault) as caught:
-                    await connection.call.complete(ASK)
+                    await connection.calls[0].complete(ASK)
                 return reply, str(caught.value)
             finally:
                 await connection.close()

@@ -13,8 +13,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from harness.errors import Fault, LimitReached, UsageError
+from harness.models.connection import connect
 from harness.models.knobs import Knobs
-from harness.models.openai import Endpoint, EndpointRefused, connect, preflight
+from harness.models.openai import Endpoint, EndpointRefused, preflight
 from harness.models.serving import served
 from harness.types import Ending, Message, Reply, Request
 
@@ -141,6 +142,7 @@ async def test_a_crowd_of_attempts_keeps_its_connections() -> None:
     app = Starlette(routes=[Route("/v1/chat/completions", complete, methods=["POST"])])
     async with served(app) as url:
         connection = connect("m", Endpoint(f"{url}/v1", "k"), Knobs(attempts=1))
+        connection.pool.lanes[0].width = crowd
         try:
             for _ in range(2):
                 async with asyncio.TaskGroup() as group:

@@ -1,0 +1,141 @@
+"""Seats at an endpoint: who asks next, with which key, and when. First come, first served.
+
+One pool serves every condition that asks the same endpoint with the same keys. A call that was
+turned away keeps its place in the queue, so that it is not overtaken by those that came later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from itertools import count
+
+from harness.models.pacing import Grant, Lane
+from harness.models.quota import quotas
+from harness.queueing import waiting
+
+_TICK = 1e-3
+"""Less than so many seconds a clock may round away, and then nobody would ever be let in."""
+LONG = 60.0
+"""A pause of so many seconds is worth a line."""
+Granted = asyncio.Future[tuple[int, Grant]]
+
+
+def silent(_: str) -> None:
+    """For a pool that nobody watches."""
+
+
+class Pool:
+    """The lanes to one endpoint, one for each key, and the queue before them."""
+
+    def __init__(self, keys: int = 1, *, name: str = "the endpoint") -> None:
+        self.lanes = [Lane() for _ in range(keys)]
+        self.say: Callable[[str], None] = silent
+        """Tells the person of a long pause, and of its end."""
+        self.name = name
+        self._places = count()
+        self._queue: list[tuple[int, int, Granted]] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    def place(self) -> int:
+        """A place in the queue, for one call and all its tries."""
+        return next(self._places)
+
+    @asynccontextmanager
+    async def seat(self, place: int, tokens: int = 0) -> AsyncIterator[Seat]:
+        """A seat once it is this call's turn; `tokens` is about what it will take."""
+        granted: Granted = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._queue, (place, tokens, granted))
+        self._admit()
+        try:
+            if not granted.done():
+                with waiting():
+                    await granted
+            lane, grant = granted.result()
+        except asyncio.CancelledError:
+            if granted.done() and not granted.cancelled():
+                self.lanes[granted.result()[0]].end()
+            self._admit()
+            raise
+        try:
+            yield Seat(self, lane, grant)
+        finally:
+            self.lanes[lane].end()
+            self._admit()
+
+    def _admit(self) -> None:
+        """Let in whoever may come in now, in their order; come again when the next one may."""
+        loop = asyncio.get_running_loop()
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        while self._queue:
+            _, tokens, granted = self._queue[0]
+            if not granted.done():
+                lane, wait = self._best(tokens, loop.time())
+                if wait is None:
+                    return
+                if wait > 0:
+                    self._timer = loop.call_later(max(wait, _TICK), self._admit)
+                    return
+                granted.set_result((lane, self.lanes[lane].begin(tokens, loop.time())))
+            heapq.heappop(self._queue)
+
+    def _best(self, tokens: int, now: float) -> tuple[int, float | None]:
+        """The lane that is free first, the emptiest of several; None where all are full."""
+        free = [
+            (wait, lane.busy / lane.seats, at)
+            for at, lane in enumerate(self.lanes)
+            if (wait := lane.wait(tokens, now)) is not None
+        ]
+        if not free:
+            return 0, None
+        wait, _, at = min(free)
+        return at, wait
+
+
+class Seat:
+    """One call at the endpoint, and what its answer tells of those to come."""
+
+    def __init__(self, pool: Pool, lane: int, grant: Grant) -> None:
+        self.at = lane
+        """Which key it is to use, from 0."""
+        self._pool = pool
+        self._lane = pool.lanes[lane]
+        self._grant = grant
+
+    def told(self, headers: Mapping[str, str]) -> None:
+        """The headers of the answer, names in lower case, as soon as they have come."""
+        self._lane.told(quotas(headers), self._grant, _now())
+
+    def welcomed(self) -> None:
+        """It was served."""
+        if self._lane.denials:
+            self._pool.say(f"{self._who()} is taken again; going on")
+        self._lane.welcomed(self._grant)
+
+    def turned_away(self, asked: float | None) -> None:
+        """The endpoint is asked too much, and wants `asked` seconds of rest."""
+        now = _now()
+        before = self._lane.opens
+        self._lane.turned_away(self._grant, asked, now)
+        if self._lane.opens - max(now, before) >= LONG:
+            self._pool.say(
+                f"paused: {self._pool.name} wants {self._lane.opens - now:.0f} seconds of rest"
+            )
+
+    def denied(self, why: str) -> None:
+        """Key, credit or model name is refused: it is asked again, ever less often."""
+        if self._lane.denied(self._grant, _now()):
+            others = "; the other keys go on" if len(self._pool.lanes) > 1 else ""
+            self._pool.say(f"paused: {why}; asking again until it is taken{others}")
+
+    def _who(self) -> str:
+        keys = len(self._pool.lanes)
+        return self._pool.name if keys == 1 else f"key {self.at + 1} of {self._pool.name}"
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

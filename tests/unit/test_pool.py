@@ -1,0 +1,249 @@
+"""Seats at endpoints that limit us in each of the ways they do, in hours that take no time."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import pytest
+
+from harness.models.pool import Pool
+from tests.unit.virtual import now, run
+
+Headers = dict[str, str]
+MINUTES = 4
+
+
+class Bucket:
+    """Refills all the time, as OpenAI's and Anthropic's limits do."""
+
+    def __init__(self, per_minute: float, *, burst: float = 1.0, tells: bool = True) -> None:
+        self.limit, self.tells = per_minute * burst, tells
+        self.rate = per_minute / 60
+        self.left, self.at = self.limit, 0.0
+
+    def take(self, amount: float) -> tuple[bool, Headers, float]:
+        self.left = min(self.limit, self.left + self.rate * (now() - self.at))
+        self.at = now()
+        granted = self.left >= amount
+        self.left -= amount if granted else 0
+        missing = 0.0 if granted else (amount - self.left) / self.rate
+        return granted, self._told((self.limit - self.left) / self.rate), missing
+
+    def _told(self, reset: float) -> Headers:
+        if not self.tells:
+            return {}
+        return {
+            "x-ratelimit-limit-requests": str(int(self.limit)),
+            "x-ratelimit-remaining-requests": str(int(self.left)),
+            "x-ratelimit-reset-requests": f"{reset:.3f}s",
+        }
+
+
+class Window(Bucket):
+    """Is new once in a minute, all at once."""
+
+    def take(self, amount: float) -> tuple[bool, Headers, float]:
+        if now() // 60 > self.at // 60:
+            self.left, self.at = self.limit, now()
+        granted = self.left >= amount
+        self.left -= amount if granted else 0
+        rest = 60 - now() % 60
+        return granted, self._told(rest), 0.0 if granted else rest
+
+
+@dataclass
+class Tally:
+    served: int = 0
+    refused: int = 0
+
+    def steady(self, since: Tally) -> Tally:
+        return Tally(self.served - since.served, self.refused - since.refused)
+
+    @property
+    def share_refused(self) -> float:
+        return self.refused / max(1, self.served + self.refused)
+
+
+async def one_call(
+    pool: Pool, serve: Callable[[], tuple[bool, Headers, float]], tally: Tally, latency: float
+) -> None:
+    place = pool.place()
+    while True:
+        async with pool.seat(place) as seat:
+            granted, headers, asked = serve()
+            seat.told(headers)
+            if granted:
+                await asyncio.sleep(latency)
+                seat.welcomed()
+                tally.served += 1
+                return
+            tally.refused += 1
+            seat.turned_away(asked or None)
+
+
+async def crowd(
+    pool: Pool,
+    serve: Callable[[], tuple[bool, Headers, float]],
+    *,
+    people: int,
+    latency: float,
+    warm: float,
+) -> Tally:
+    """So many who ask again as soon as they are answered; what came of it after `warm` minutes."""
+    tally, draw = Tally(), random.Random(1)
+
+    async def person() -> None:
+        while True:
+            await one_call(pool, serve, tally, latency * draw.uniform(0.5, 1.5))
+
+    tasks = [asyncio.create_task(person()) for _ in range(people)]
+    await asyncio.sleep(warm * 60)
+    before = Tally(tally.served, tally.refused)
+    await asyncio.sleep(MINUTES * 60)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return tally.steady(before)
+
+
+@pytest.mark.parametrize(
+    ("limit", "people", "latency"),
+    [
+        (lambda: Bucket(120), 64, 5.0),
+        (lambda: Bucket(120), 16, 0.2),
+        (lambda: Bucket(120, burst=1 / 10), 64, 5.0),
+        (lambda: Window(120), 16, 0.2),
+    ],
+    ids=["refills-slow", "refills-fast", "refills-small", "by-the-minute"],
+)
+def test_nearly_all_of_a_limit_that_is_told_is_used_and_hardly_a_call_refused(
+    limit: Callable[[], Bucket], people: int, latency: float
+) -> None:
+    there = limit()
+
+    async def minutes() -> Tally:
+        serve = partial(there.take, 1)
+        return await crowd(Pool(), serve, people=people, latency=latency, warm=2)
+
+    tally = run(minutes())
+    assert tally.served >= 0.95 * there.rate * 60 * MINUTES
+    assert tally.share_refused < 0.02
+
+
+def test_a_limit_that_nobody_tells_is_found_out() -> None:
+    there = Bucket(120, tells=False)
+
+    async def minutes() -> Tally:
+        return await crowd(Pool(), partial(there.take, 1), people=16, latency=0.5, warm=5)
+
+    tally = run(minutes())
+    assert tally.served >= 0.9 * 120 * MINUTES
+    assert tally.share_refused < 0.03
+
+
+def test_so_many_at_a_time_as_are_welcome() -> None:
+    under_way, most = 0, 6
+    pool, tally = Pool(), Tally()
+
+    async def person() -> None:
+        nonlocal under_way
+        while True:
+            async with pool.seat(pool.place()) as seat:
+                welcome = under_way < most
+                under_way += 1
+                await asyncio.sleep(1 if welcome else 0.01)
+                under_way -= 1
+                tally.served += welcome
+                tally.refused += not welcome
+                seat.welcomed() if welcome else seat.turned_away(0.5)
+
+    async def minutes() -> None:
+        tasks = [asyncio.create_task(person()) for _ in range(12)]
+        await asyncio.sleep(600)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    run(minutes())
+    assert tally.share_refused < 0.02 and tally.served > 0.8 * most * 600
+
+
+def test_first_come_is_first_served_also_after_having_been_turned_away() -> None:
+    pool, order = Pool(), list[int]()
+    pool.lanes[0].width = 1
+
+    async def call(name: int, refusals: int) -> None:
+        place = pool.place()
+        while True:
+            async with pool.seat(place) as seat:
+                if not refusals:
+                    order.append(name)
+                    return
+                refusals -= 1
+                seat.turned_away(1.0)
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*(call(name, 2 * (name == 0)) for name in range(5)))
+
+    run(all_of_them())
+    assert order == [0, 1, 2, 3, 4]
+
+
+def test_the_rest_that_an_endpoint_asks_for_is_everybodys() -> None:
+    pool = Pool()
+
+    async def both() -> float:
+        async with pool.seat(pool.place()) as seat:
+            seat.turned_away(30.0)
+        async with pool.seat(pool.place()):
+            return now()
+
+    assert run(both()) == pytest.approx(30.0, abs=0.01)
+
+
+def test_a_key_that_is_refused_is_asked_again_one_call_at_a_time_and_the_others_go_on() -> None:
+    pool, said, used = Pool(2, name="it"), list[str](), list[tuple[int, float]]()
+    pool.say = said.append
+
+    async def call() -> None:
+        place = pool.place()
+        while True:
+            async with pool.seat(place) as seat:
+                used.append((seat.at, now()))
+                await asyncio.sleep(0.1)
+                if seat.at == 1 or now() > 5:
+                    seat.welcomed()
+                    return
+                seat.denied("HTTP 402")
+
+    async def all_of_them() -> None:
+        for _ in range(120):
+            await asyncio.gather(call(), call(), call())
+
+    run(all_of_them())
+    asked = [at for lane, at in used if lane == 0 and at < 5]
+    assert len(asked) <= 6, "the first calls at once, and then ever less often"
+    assert len(said) == 2 and "the other keys go on" in said[0] and "taken again" in said[1]
+
+
+def test_whoever_goes_away_leaves_the_seat_to_the_next() -> None:
+    pool = Pool()
+    pool.lanes[0].width = 1
+
+    async def impatient() -> None:
+        async with pool.seat(pool.place()):
+            waits = asyncio.create_task(sit())
+            await asyncio.sleep(1)
+            waits.cancel()
+        await asyncio.wait_for(sit(), 1)
+        assert pool.lanes[0].busy == 0
+
+    async def sit() -> None:
+        async with pool.seat(pool.place()):
+            pass
+
+    run(impatient())
