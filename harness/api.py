@@ -22,6 +22,7 @@ from harness.types import (
     Request,
     Submission,
     Task,
+    Value,
 )
 
 Work: TypeAlias = Callable[[Attempt], Awaitable[Record]]
@@ -85,6 +86,54 @@ class Sandboxes(Protocol):
     def open(self, environment: Environment, /) -> AbstractAsyncContextManager[Sandbox]:
         """Yield a box; on exit it is gone, however the block ended."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pin(Value):
+    """The image that a run's attempts were measured in, and go on being measured in."""
+
+    digest: str
+    """The registry's; of an image that no registry knows, its own id."""
+    platform: str = ""
+    local: bool = False
+    """No registry knows it: what is lost cannot be pulled again."""
+    source: str = ""
+    """What it was pulled as, from a mirror or not; empty: it was there."""
+    checked: bool = True
+    """False: a mirror gave it, and its own registry could not be asked whether it is the same."""
+
+
+class Supply(Protocol):
+    """What boxes are made from, where that takes room and time: kept ready, and within bounds."""
+
+    def pin(self, known: Mapping[str, Pin], record: Callable[[str, Pin], None], /) -> None:
+        """Use these images, by name, and no others of their names; record each that is new."""
+        ...
+
+    def ahead(
+        self, due: Sequence[Environment], say: Callable[[str], None], /
+    ) -> AbstractAsyncContextManager[None]:
+        """While the block lasts, make ready what comes next, in the order of need.
+
+        `due` has one entry for each attempt. A failure is that of the attempt that opens it.
+        """
+        ...
+
+    def using(self, environment: Environment, /) -> AbstractAsyncContextManager[None]:
+        """Keep what a due attempt's boxes are made from until the block ends."""
+        ...
+
+    def again(self, environment: Environment, /) -> None:
+        """One more attempt is due, after all others."""
+        ...
+
+
+@runtime_checkable
+class Supplied(Protocol):
+    """A kind of sandbox that sees to its own supply."""
+
+    @property
+    def supply(self) -> Supply: ...
 
 
 @runtime_checkable

@@ -11,9 +11,19 @@ from typing import Annotated, Any
 
 import typer
 
-from harness import cli_bench, cli_doctor, cli_exchange, cli_plan, cli_price, cli_view, costs
+from harness import (
+    cli_bench,
+    cli_doctor,
+    cli_exchange,
+    cli_images,
+    cli_plan,
+    cli_price,
+    cli_view,
+    costs,
+)
 from harness import experiment as experiments
 from harness.cli_exchange import RUNS, Json
+from harness.cli_images import Disk, Mirror
 from harness.errors import DISK_FULL, UsageError
 from harness.experiment import Experiment, part
 from harness.registry import Later
@@ -90,6 +100,8 @@ def run(
     limit: Limit = None,
     shard: Shard = None,
     sandbox: Annotated[str | None, typer.Option(help="auto, docker or bubblewrap.")] = None,
+    disk: Disk = None,
+    mirror: Mirror = None,
     width: Annotated[int | None, typer.Option(min=1, help="Attempts in flight.")] = None,
     turns: Annotated[int | None, typer.Option(help="Model calls per attempt.")] = None,
     tokens: Annotated[int | None, typer.Option(help="Tokens per attempt.")] = None,
@@ -118,17 +130,16 @@ def run(
     """
     many = {"limit": limit, "shard": shard, "repeats": repeats, "width": width, "seed": seed}
     most = {"usd_run": usd_run, "tokens_run": tokens_run, "hours_run": hours_run}
+    paid = {"gpu_hour": gpu_hour, "gpus": gpus, **most}
     flags = {
         **experiments.parts(tasks, model, scaffold, sandbox),
         "select": tuple(select) if select else None,
         "prices": costs.priced(price) if price else None,
-        "gpu_hour": gpu_hour,
-        "gpus": gpus,
         **many,
-        **most,
+        **paid,
     }
     limits = {"turns": turns, "tokens": tokens, "usd": usd, "seconds": seconds}
-    wanted = _experiment(file, flags, limits)
+    wanted = experiments.supplied(_experiment(file, flags, limits), disk, mirror)
     folder = into or RUNS / (file.stem if file else wanted.tasks.name)
     address = assembling.Address(base_url, api_key_env)
     afar = running.afar(executor, ray_address, share, width)
@@ -262,6 +273,7 @@ def report(
 cli_bench.add_to(app)
 cli_exchange.add_to(app)
 cli_price.add_to(app)
+cli_images.add_to(app)
 cli_plan.add_to(app, _experiment)
 cli_view.add_to(app)
 cli_doctor.add_to(app)
@@ -322,13 +334,14 @@ def pull_tasks(
 @app.command()
 def sweep(
     everything: Annotated[bool, typer.Option("--all", help="Also what living runs hold.")] = False,
+    images: Annotated[bool, typer.Option("--images", help="Also images that we pulled.")] = False,
     as_json: Json = False,
 ) -> None:
     """Remove boxes, folders and groups that dead runs have left.
 
     Example: harness sweep
     """
-    removed = asyncio.run(sweeping.sweep(all_=everything))
+    removed = asyncio.run(sweeping.sweep(all_=everything, images=images))
     print(json.dumps(removed) if as_json else "\n".join(removed) or "nothing was left")
 
 

@@ -58,6 +58,8 @@ class Flags:
     seed: Annotated[int | None, typer.Option(hidden=True)] = None
     base_url: Annotated[str | None, typer.Option(hidden=True)] = None
     api_key_env: Annotated[str | None, typer.Option(hidden=True)] = None
+    disk: Annotated[str | None, typer.Option(hidden=True)] = None
+    mirror: Annotated[str | None, typer.Option(hidden=True)] = None
     into: Annotated[Path | None, typer.Option(hidden=True)] = None
     """These decide nothing here: they let a command of `run` be planned as it stands."""
     pilot: Annotated[
@@ -103,12 +105,12 @@ def add_to(app: typer.Typer, compose: Compose) -> None:
         """
         _plan(Flags(**typed), compose)
 
-    app.command()(_with_flags(plan))
+    app.command()(with_flags(plan, Flags))
 
 
-def _with_flags(command: Callable[..., None]) -> Callable[..., None]:
-    """The command as typer is to see it: a keyword for each field of `Flags`."""
-    hints = get_type_hints(Flags, include_extras=True)
+def with_flags(command: Callable[..., None], flags: type[Any]) -> Callable[..., None]:
+    """The command as typer is to see it: a keyword for each field of a dataclass of flags."""
+    hints = get_type_hints(flags, include_extras=True)
     shown: Any = command
     shown.__signature__ = Signature(
         [
@@ -118,7 +120,7 @@ def _with_flags(command: Callable[..., None]) -> Callable[..., None]:
                 default=field.default,
                 annotation=hints[field.name],
             )
-            for field in fields(Flags)
+            for field in fields(flags)
         ]
     )
     shown.__annotations__ = hints

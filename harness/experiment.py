@@ -62,7 +62,7 @@ class Experiment(Value):
     def conditions(self) -> tuple[Condition, ...]:
         scaffolds = design.crossed(self.scaffolds, self.factors, self.design)
         crossed = product(self.models, scaffolds)
-        return tuple(Condition(m, s, self.sandbox, self.limits) for m, s in crossed)
+        return tuple(Condition(m, s, _measured(self.sandbox), self.limits) for m, s in crossed)
 
     @property
     def run_limits(self) -> RunLimits:
@@ -72,6 +72,22 @@ class Experiment(Value):
         """Every attempt, in blocks of one task under every condition, in a seeded order."""
         digests = list(dict.fromkeys(condition.digest for condition in self.conditions))
         return in_blocks(tasks, digests, repeats=self.repeats, seed=self.order)
+
+
+SUPPLY = ("disk", "mirror", "pulls")
+"""Knobs of a sandbox that change how images come here, and nothing that is measured."""
+
+
+def _measured(sandbox: Part) -> Part:
+    kept = {knob: value for knob, value in sandbox.knobs.items() if knob not in SUPPLY}
+    return replace(sandbox, knobs=kept)
+
+
+def supplied(experiment: Experiment, disk: str | None, mirror: str | None) -> Experiment:
+    """The experiment with the flags of its images' supply, where they are given."""
+    given = {k: v for k, v in {"disk": disk, "mirror": mirror}.items() if v}
+    sandbox = experiment.sandbox
+    return replace(experiment, sandbox=replace(sandbox, knobs={**sandbox.knobs, **given}))
 
 
 _KNOB = re.compile(r"[A-Za-z_][\w-]*")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from harness.api import Pin
 from harness.codec import dump, load
 from harness.errors import UsageError
 from harness.types import Attempt, Condition, Task, TaskId, Value
@@ -52,6 +53,8 @@ class Manifest(Value):
     """The request of the last call, resolved, as plain JSON."""
     history: tuple[Provenance, ...] = ()
     """Who wrote this: the first call, then each that added something."""
+    images: Mapping[str, Pin] = field(default_factory=dict)
+    """What each image's name stood for when this run first used it: it goes on with that one."""
     format: int = FORMAT
 
     @property
@@ -90,6 +93,10 @@ class Manifest(Value):
             return self
         history = (*self.history, *call.history)
         return replace(grown, experiment=call.experiment, history=history)
+
+    def pinned(self, name: str, pin: Pin) -> Manifest:
+        """This manifest with one more image."""
+        return replace(self, images={**self.images, name: pin})
 
     def write(self, folder: Path) -> None:
         """Publish as `run.json`, as a whole or not at all."""

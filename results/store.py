@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Self
 
-from harness.api import Event, Trace
+from harness.api import Event, Pin, Trace
 from harness.types import Attempt, Record
 from results import share
 from results.blobs import Blobs, publish
@@ -45,6 +45,10 @@ class RunStore:
     def declare(self, call: Manifest) -> Manifest:
         """Grow the manifest by what a call asks for, and return all that is declared now."""
         return declare(self.folder, call)
+
+    def pin(self, name: str, image: Pin) -> None:
+        """Declare which image a name stands for, for as long as this run goes on."""
+        self.manifest().pinned(name, image).write(self.folder)
 
     def append(self, record: Record, /) -> None:
         self.ledger.append(record)

@@ -20,12 +20,16 @@ from harness.api import Sandbox
 from harness.errors import Fault, UsageError, blame
 from harness.sandboxes.box import Box, Door
 from harness.sandboxes.docker_images import Image, Images
+from harness.sandboxes.docker_pulls import pulls_of
+from harness.sandboxes.docker_shelf import Shelf
 from harness.sandboxes.docker_side import Side
+from harness.sandboxes.docker_stock import Bounds, ImageStock
 from harness.sandboxes.docker_views import Views
 from harness.sandboxes.docker_wire import open_wire
 from harness.sandboxes.doorway import PORT, forwarding
 from harness.sandboxes.owner import Owner
 from harness.sandboxes.shell import Listener, Wire
+from harness.sandboxes.sizes import read as read_size
 from harness.sandboxes.threads import in_thread, unhurried
 from harness.types import Environment, Prepared
 
@@ -67,20 +71,34 @@ _CAPABILITIES = [  # what package managers need, and no more
 class Docker:
     """Containers: named before they are made, labelled, limited, and gone at the end."""
 
-    def __init__(self, run_id: str = "adhoc", lifetime: int = 6 * 3600) -> None:
+    def __init__(
+        self,
+        run_id: str = "adhoc",
+        lifetime: int = 6 * 3600,
+        *,
+        disk: str = "",
+        mirror: str = "",
+        pulls: int = 3,
+        platform: str = "",
+    ) -> None:
         self._run_id = run_id
         self._lifetime = lifetime
         self._client = connect()
         self._engine: dict[str, Any] = self._client.version()
         self._cpus = int(self._client.info().get("NCPU") or 0)
-        self._images = Images(self._client)
+        shelf = Shelf(self._client)
+        self._pulls = pulls_of(shelf, mirror, platform, pulls)
+        self._images = Images(self._client, self._pulls, shelf)
+        bounds = Bounds(read_size(disk) if disk else None, pulls)
+        self.supply = ImageStock(self._images, self._pulls, self._forget, bounds)
         self._unremoved: set[str] = set()
         self._views = Views(self._client, lambda free, image: self._opened(free, image, user="0"))
 
     async def probe(self) -> None:
-        """Return if the engine answers; UsageError while it does not."""
+        """Return if the engine answers, and the registry that failed last; else what is amiss."""
         await in_thread(ping, self._client)
         await in_thread(self._tidy)
+        await self._pulls.probe()
 
     async def stock(self) -> list[str]:
         """The names of the images that the engine has."""
@@ -89,6 +107,7 @@ class Docker:
     def close(self) -> None:
         """Hang up on the engine."""
         self._tidy()
+        self._pulls.registries.close()
         self._client.close()
 
     async def prepare(self, environment: Environment, /) -> Prepared:
@@ -103,7 +122,7 @@ class Docker:
             yield box
 
     async def _image(self, environment: Environment) -> Image:
-        image = await self._images.ready(environment)
+        image = await self.supply.ready(environment)
         return await self._views.ready(image, environment) if environment.base else image
 
     @asynccontextmanager
@@ -164,6 +183,7 @@ class Docker:
             "engine": str(self._engine.get("Version", "")),
             "image": image.name,
             "image_digest": image.digest,
+            "platform": image.platform,
             "cpus": self._granted(environment.cpus),
             "memory_mb": environment.memory_mb,
             "pids": environment.pids,
@@ -180,12 +200,15 @@ class Docker:
         try:
             container = self._create(environment, image, name, network)
         except ImageNotFound as error:
-            for known in (self._images, self._views):
-                known.forget(image.id)
+            self._forget(image.id)
             why = f"image {image.name!r} is gone from the engine; the next try looks for it again"
             raise Fault("sandbox", why) from error
         container.start()
         return container
+
+    def _forget(self, image_id: str) -> None:
+        self._images.forget(image_id)
+        self._views.forget(image_id)
 
     def _create(self, environment: Environment, image: Image, name: str, network: str) -> Container:
         return self._client.containers.create(

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import PurePosixPath
-from typing import Any
 
 import docker
 from docker.errors import ImageNotFound
@@ -22,11 +21,12 @@ from harness.api import Sandbox
 from harness.errors import Fault, blame
 from harness.sandboxes import history
 from harness.sandboxes.docker_images import Image
+from harness.sandboxes.docker_shelf import VIEW_OF_LABEL
+from harness.sandboxes.docker_shelf import VIEWS as REPOSITORY
 from harness.sandboxes.locks import shared_lock
 from harness.sandboxes.threads import in_thread, unhurried
 from harness.types import Environment
 
-REPOSITORY = "harness-agent"
 CERTIFICATE_LABEL = "harness.certificate"
 
 Open = Callable[[Environment, Image], AbstractAsyncContextManager[tuple[Sandbox, str]]]
@@ -75,12 +75,16 @@ class Views:
         )
         async with self._open(free, image) as (box, container):
             certificate = await history.agents_view(box, environment.workdir, environment.base)
-            await unhurried(in_thread(self._commit, container, key, certificate.facts()))
+            told = {
+                CERTIFICATE_LABEL: json.dumps(certificate.facts()),
+                VIEW_OF_LABEL: image.id,
+            }
+            await unhurried(in_thread(self._commit, container, key, told))
 
-    def _commit(self, container: str, key: str, certificate: dict[str, Any]) -> None:
+    def _commit(self, container: str, key: str, told: dict[str, str]) -> None:
         made = self._client.containers.get(container)
         # An image hands its labels on: those of the box that it was made in are not to be theirs.
-        labels = {**dict.fromkeys(made.labels, ""), CERTIFICATE_LABEL: json.dumps(certificate)}
+        labels = {**dict.fromkeys(made.labels, ""), **told}
         made.commit(repository=REPOSITORY, tag=key, conf={"Labels": labels})
 
     def _found(self, image: Image, key: str) -> Image | None:

@@ -6,8 +6,8 @@ import asyncio
 import fcntl
 import os
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -31,15 +31,32 @@ async def shared_lock(name: str) -> AsyncIterator[None]:
         yield
 
 
+@asynccontextmanager
+async def lease(name: str) -> AsyncIterator[None]:
+    """Hold `name` together with others who do; nobody has it to themselves meanwhile."""
+    with _file(name) as file:
+        while not _taken(file, fcntl.LOCK_SH):  # noqa: ASYNC110 - as above
+            await asyncio.sleep(POLL_SECONDS)
+        yield
+
+
+@contextmanager
+def unleased(names: Iterable[str]) -> Iterator[bool]:
+    """Have the names to ourselves, if nobody holds a lease of one: whether that is so."""
+    with ExitStack() as held:
+        files = [held.enter_context(_file(name)) for name in names]
+        yield all(_taken(file) for file in files)
+
+
 def _file(name: str) -> IO[str]:
     folder = Path(tempfile.gettempdir()) / f"harness-locks-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     return (folder / name).open("w")
 
 
-def _taken(file: IO[str]) -> bool:
+def _taken(file: IO[str], how: int = fcntl.LOCK_EX) -> bool:
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, how | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

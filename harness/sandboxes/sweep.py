@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.errors import UsageError
 from harness.sandboxes import cgroups, docker
+from harness.sandboxes.docker_shelf import Shelf
 from harness.sandboxes.layers import cache_folder
 from harness.sandboxes.owner import PREFIX, abandoned
 from harness.sandboxes.threads import in_thread, unhurried
@@ -18,17 +19,33 @@ DYING_SECONDS = 5.0
 """How long the kernel may need to bury the processes of a box that was killed."""
 
 
-async def sweep(run_id: str | None = None, *, all_: bool = False) -> list[str]:
+async def sweep(
+    run_id: str | None = None, *, all_: bool = False, images: bool = False
+) -> list[str]:
     """Remove what belongs to nobody alive, and say what it was, a line each.
 
     With `run_id` also that run's containers, and with `all_` every container of ours, whoever is
-    using it. Of other machines' boxes on a shared engine, those past their time.
+    using it. Of other machines' boxes on a shared engine, those past their time. With `images` what
+    we pulled and the agents' views, unless a run or a container uses them.
     """
-    return await unhurried(in_thread(_sweep, run_id, all_))
+    removed = await unhurried(in_thread(_sweep, run_id, all_))
+    return [*removed, *(await unhurried(in_thread(_images)) if images else [])]
 
 
 def _sweep(run_id: str | None, all_: bool) -> list[str]:
     return [*_containers(run_id, all_), *_groups(), *_folders()]
+
+
+def _images() -> list[str]:
+    try:
+        client = docker.connect()
+    except UsageError:
+        return []
+    try:
+        shelf = Shelf(client)
+        return [f"image {i.name}" for i in shelf.survey(None).items if shelf.remove(i)]
+    finally:
+        client.close()
 
 
 def _containers(run_id: str | None, all_: bool) -> list[str]:

@@ -18,12 +18,18 @@ async def in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
     return await loop.run_in_executor(_POOL, lambda: call(*args, **kwargs))
 
 
-async def unhurried(work: Coroutine[Any, Any, T]) -> T:
-    """Finish `work` even if we are cancelled meanwhile, however often; then be cancelled."""
+async def unhurried(
+    work: Coroutine[Any, Any, T], *, on_cancel: Callable[[], None] = lambda: None
+) -> T:
+    """Finish `work` even if we are cancelled meanwhile, however often; then be cancelled.
+
+    `on_cancel` may tell the work to come to its end.
+    """
     task = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
+        on_cancel()
         while not task.done():
             try:
                 await asyncio.wait([task])

@@ -13,7 +13,7 @@ from typing import Any
 from harness.api import Archive, Closing, Grader, Hosting, Model, Scaffold, TaskSource
 from harness.attempt import Parts
 from harness.errors import UsageError, unknown
-from harness.experiment import Experiment, check_money, on
+from harness.experiment import SUPPLY, Experiment, check_money, on
 from harness.meter import RunMeter
 from harness.models import MODELS
 from harness.models.connection import Connection, Pools, connect
@@ -243,6 +243,12 @@ def _boxes(experiment: Experiment, run_id: str) -> Part:
     part = experiment.sandbox
     ours = {"run_id": run_id, "lifetime": _lifetime(experiment)}
     takes = signature(locate("sandbox", part.name, SANDBOXES)).parameters
+    for knob in SUPPLY:
+        if knob in part.knobs and knob not in takes:
+            raise UsageError(
+                f"{knob} is about images, and boxes by {part.name} have none: leave it out, or use "
+                "--sandbox docker"
+            )
     return Part(part.name, {**{k: v for k, v in ours.items() if k in takes}, **part.knobs})
 
 

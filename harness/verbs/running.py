@@ -38,6 +38,7 @@ from harness.verbs.assemble import (
     tell,
 )
 from harness.verbs.controls import fingerprint
+from harness.verbs.supply import ordered, pinning, supplied
 from results.manifest import manifest
 from results.provenance import provenance
 from results.store import RunStore
@@ -151,14 +152,18 @@ async def _all(job: Job, store: RunStore, due: list[Attempt], ration: Ration) ->
 async def _each(job: Job, store: RunStore, due: list[Attempt], ration: Ration) -> None:
     if not job.afar:
         await _prepare(job, due)
+        due = await ordered(job.assembly, due)
     with bar(len(due), job.folder.name, quiet=job.quiet) as shown:
         job.assembly.pools.tell(shown.say)
         gate = Gate(_probes(job), shown.say, Patience(faults=max(3, job.experiment.width)))
 
+        hearers: list[Callable[[Record], None]] = [gate.settled, ration.settled, shown.settled]
+        if job.afar:
+            hearers.append(pinning(job.assembly, store))
+
         def on_settled(record: Record) -> None:
-            gate.settled(record)
-            ration.settled(record)
-            shown.settled(record)
+            for hears in hearers:
+                hears(record)
 
         async with _executor(job, store, ration.meter, due, shown.say) as (executor, work):
             await run(due, gate.guarded(work), store, executor, on_settled, ration.begin)
@@ -174,7 +179,8 @@ async def _executor(
         async with on_nodes(of, job.afar, say) as cluster:
             yield cluster, cluster.hand_over
     else:
-        yield Local(job.experiment.width), _here(job, store, meter, due)
+        async with supplied(job.assembly, store, due, say) as keeping:
+            yield Local(job.experiment.width), keeping(_here(job, store, meter, due))
 
 
 def _here(job: Job, store: RunStore, meter: RunMeter, due: list[Attempt]) -> Work:

@@ -227,7 +227,7 @@ def test_a_box_that_has_no_room_for_its_own_sleeper_lives_to_its_end(base_image:
 
 @pytest.mark.docker
 async def test_an_image_that_is_nowhere_is_a_fault_in_one_line() -> None:
-    with pytest.raises(Fault, match="no image 'localhost:1/no/such:image' here") as caught:
+    with pytest.raises(Fault, match="pulling localhost:1/no/such:image failed") as caught:
         await Docker(RUN_ID).prepare(Environment("localhost:1/no/such:image", "/app"))
     assert "\n" not in caught.value.message
 

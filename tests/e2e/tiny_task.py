@@ -73,9 +73,10 @@ def repository(root: Path) -> str:
     return told.strip()
 
 
-def _packed(app: Path) -> bytes:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as archive:
+def packed(app: Path) -> bytes:
+    """A root file system as a tar, with the repository in it as `/app`."""
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode="w") as archive:
         for folder in ("tmp", "dev", "proc", "sys", "root", "etc", "bin"):
             entry = tarfile.TarInfo(folder)
             entry.type, entry.mode = tarfile.DIRTYPE, 0o1777 if folder == "tmp" else 0o755
@@ -83,7 +84,7 @@ def _packed(app: Path) -> bytes:
         for place, path in _programs():
             archive.add(path, arcname=place.lstrip("/"), recursive=False)
         archive.add(app, arcname="app", filter=_root_owned)
-    return packed.getvalue()
+    return whole.getvalue()
 
 
 def _root_owned(entry: tarfile.TarInfo) -> tarfile.TarInfo:
@@ -98,7 +99,7 @@ def image(client: docker.DockerClient, name: str, folder: Path) -> Iterator[str]
     repo, _, tag = name.partition(":")
     settings = ["ENV PATH=/bin", "WORKDIR /app"]
     client.api.import_image_from_data(
-        _packed(folder / "app"), repository=repo, tag=tag, changes=settings
+        packed(folder / "app"), repository=repo, tag=tag, changes=settings
     )
     try:
         yield name

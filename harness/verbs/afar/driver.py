@@ -62,6 +62,7 @@ async def on_nodes(run: Run, afar: Afar, say: Callable[[str], None]) -> AsyncIte
         code=source_digest(),
         share=afar.share,
         limited=run.experiment.run_limits != RunLimits(),
+        images=run.store.manifest().images,
     )
     fleet: Any = locate("executor", afar.fleet, FLEETS)(
         afar.address, Worker, papers, run.assembly.keys()

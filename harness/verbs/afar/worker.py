@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness import codec
-from harness.api import Probing, Stocked
+from harness.api import Pin, Probing, Stocked, Supplied
 from harness.attempt import run_attempt
 from harness.errors import DISK_FULL, Fault, Parked, UsageError
 from harness.executors.mail import Ended, Notice, Order, Outbox, Stopped
@@ -44,6 +44,8 @@ class Papers:
     """Where blobs go, by URL. Empty: to the driver."""
     limited: bool
     """The run has a budget, so each call is to be admitted."""
+    images: Mapping[str, Pin]
+    """Those that the run is bound to, by name."""
 
 
 @dataclass(slots=True)
@@ -79,6 +81,8 @@ class Worker:
         with suppress(UsageError):
             await sweep()
         boxes = assembly.sandboxes.inner
+        if isinstance(boxes, Supplied):
+            boxes.supply.pin(self.papers.images, lambda name, pin: None)
         return set(await boxes.stock()) if isinstance(boxes, Stocked) else set()
 
     async def begin(self, order: Order) -> None:
@@ -138,7 +142,11 @@ class Worker:
         crew.tasks[order.task.id] = order.task
         meter = LentMeter(self.outbox, limited=self.papers.limited)
         parts = crew.assembly.parts(order.attempt, archive, meter)
-        record = await run_attempt(order.attempt, order.task, parts)
+        boxes, environment = crew.assembly.sandboxes.inner, order.task.brief.environment
+        async with AsyncExitStack() as held:
+            if isinstance(boxes, Supplied):
+                await held.enter_async_context(boxes.supply.using(environment))
+            record = await run_attempt(order.attempt, order.task, parts)
         await archive.settled()
         return record
 
