@@ -11,7 +11,9 @@ from harness.models.mending import mended
 from harness.models.openai import Call, Endpoint, EndpointRefused
 from harness.models.pool import Pool, Seat
 from harness.models.prices import Quote
+from harness.models.reasoning import given_back
 from harness.models.retrying import Patience, Retrying, Transient
+from harness.models.text_calls import lifted
 from harness.types import Reply, Request
 
 _OUTVOTED = 2
@@ -37,9 +39,10 @@ class Connection:
         seated = Seated(self.calls, self.pool, self.pool.place())
         patience = Patience(self._knobs.attempts, first=self._knobs.first_pause)
         retrying = Retrying(seated, patience)
+        shown = given_back(request, self._knobs.reasoning)
         while True:
             try:
-                reply = await retrying.complete(request)
+                reply = await retrying.complete(shown)
             except EndpointRefused as refusal:
                 if not self._worked:
                     raise
@@ -47,6 +50,8 @@ class Connection:
                     raise Fault("model", f"{refusal} (others were served meanwhile)") from refusal
             else:
                 self._worked = True
+                if self._knobs.text_calls == "auto":
+                    reply = lifted(reply, request.tools)
                 return mended(reply, request)
 
     async def close(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.errors import UsageError, unknown
 from harness.models.prices import Prices, flat
+from harness.models.reasoning import POLICIES
 from harness.models.wires.reading import Wire
 from harness.models.wires.table import WIRES
 
@@ -15,6 +16,8 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "wire": tuple(WIRES),
     "cache": ("off", "5m", "1h"),
     "auth": ("auto", "bearer", "x-api-key"),
+    "reasoning": POLICIES,
+    "text_calls": ("auto", "off"),
 }
 
 
@@ -35,6 +38,8 @@ class Knobs:
 
     wire: str = "chat"
     auth: str = "auto"
+    reasoning: str = "keep"
+    text_calls: str = "auto"
     timeout: float = 900.0
     idle: float = 300.0
     """For so many seconds a stream may be silent; a comment to keep it alive is a word too."""
