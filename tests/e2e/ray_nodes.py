@@ -17,7 +17,7 @@ from pathlib import Path
 
 START_SECONDS = 120.0
 POLL_SECONDS = 0.2
-_TRIES = 3
+_TRIES = 5
 """Of a node: Ray gives up on a start that a busy machine makes slow."""
 
 
