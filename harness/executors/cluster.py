@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from math import inf
@@ -31,7 +31,7 @@ from harness.executors.mail import (
     Stopped,
     Wanted,
 )
-from harness.executors.placing import Berth, Placing
+from harness.executors.placing import AHEAD, Berth, Placing
 from harness.types import Attempt, Faulted, Record
 
 MAX_LOST = 3
@@ -68,11 +68,27 @@ class _Member:
 class _Shift:
     """One call of `run`."""
 
-    queue: deque[Attempt]
+    source: Iterator[Attempt]
     work: Work
     settle: Callable[[Record], None]
+    queue: deque[Attempt] = field(default_factory=deque)
     flying: int = 0
+    dry: bool = False
+    """The source has no more."""
     parked: bool = False
+
+    @property
+    def over(self) -> bool:
+        return not self.flying and (self.parked or (self.dry and not self.queue))
+
+    def fill(self, count: int) -> None:
+        """Look so far ahead, no farther: whoever gives the attempts counts them as begun."""
+        while len(self.queue) < count and not self.dry:
+            for attempt in self.source:
+                self.queue.append(attempt)
+                break
+            else:
+                self.dry = True
 
 
 class Cluster:
@@ -116,12 +132,14 @@ class Cluster:
     async def run(
         self, attempts: Iterable[Attempt], work: Work, settle: Callable[[Record], None], /
     ) -> None:
-        shift = _Shift(deque(attempts), work, settle)
+        shift = _Shift(iter(attempts), work, settle)
         async with asyncio.TaskGroup() as group:
-            while shift.flying or (shift.queue and not shift.parked):
+            while True:
                 self._changed.clear()
                 while placed := self._next(shift):
                     group.create_task(self._one(*placed, shift), name=placed[0].id)
+                if shift.over:
+                    return
                 await self._changed.wait()
                 if self._crash:
                     raise self._crash
@@ -163,6 +181,8 @@ class Cluster:
         if shift.parked or shift.flying >= (self._most or inf):
             return None
         members = {member.berth: member for member in self._members.values()}
+        if any(berth.room for berth in members):
+            shift.fill(AHEAD * sum(berth.boxes for berth in members))
         if not (chosen := self._placing.next(shift.queue, members)):
             return None
         attempt, berth = chosen

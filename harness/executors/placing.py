@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from harness.types import Attempt
 
-AHEAD = 4
+AHEAD = 2
 """How far it looks ahead, in attempts for each box of the cluster."""
 
 
@@ -43,15 +44,14 @@ class Placing:
     def next(
         self, queue: Sequence[Attempt], berths: Iterable[Berth]
     ) -> tuple[Attempt, Berth] | None:
-        """Who begins next, and where; None where nobody waits or there is no room."""
+        """Who of those next in the queue begins, and where; None where nobody waits or no room."""
         every = list(berths)
         free = sorted((b for b in every if b.room), key=lambda b: b.busy / b.boxes)
         if not queue or not free:
             return None
         boxes = sum(berth.boxes for berth in every)
-        ahead = [queue[i] for i in range(min(len(queue), AHEAD * boxes))]
-        attempt, berth = self._chosen(ahead, free, every, most=boxes)
-        for passed in ahead[: ahead.index(attempt)]:
+        attempt, berth = self._chosen(queue, free, every, most=boxes)
+        for passed in takewhile(lambda one: one != attempt, queue):
             self._passed[passed] += 1
         self._passed.pop(attempt, None)
         return attempt, berth

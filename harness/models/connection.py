@@ -126,6 +126,10 @@ class Pools:
         keys = len(endpoint.all_keys)
         return self._pools.setdefault(endpoint, Pool(keys, name=endpoint.base_url))
 
+    def at(self, number: int) -> Pool:
+        """By the order in which they were first asked for."""
+        return list(self._pools.values())[number]
+
     def tell(self, say: Callable[[str], None]) -> None:
         """Have every pool say its long pauses so."""
         for pool in self._pools.values():

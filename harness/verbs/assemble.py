@@ -113,7 +113,12 @@ class Assembly:
     """Built parts for every attempt of one experiment."""
 
     def __init__(
-        self, experiment: Experiment, loaded: Loaded, address: Address, run_id: str
+        self,
+        experiment: Experiment,
+        loaded: Loaded,
+        address: Address,
+        run_id: str,
+        pools: Pools | None = None,
     ) -> None:
         self.experiment = experiment
         self.tasks = loaded.tasks
@@ -127,7 +132,7 @@ class Assembly:
         self._quotes: dict[str, Quote] = {}
         self._hires: dict[str, Hire] = {}
         self.host = Host()
-        self.pools = Pools()
+        self.pools = pools or Pools()
         for condition in self.conditions.values():
             self._models[condition.digest] = self._model(condition)
             self._models[condition.digest]()
@@ -175,6 +180,11 @@ class Assembly:
         if usd_second is None:
             return None
         return self._hires.setdefault(self.address.of(part).base_url, Hire(usd_second))
+
+    @property
+    def by_the_hour(self) -> bool:
+        """Whether calls are to bear shares of a machine, which this process alone counts."""
+        return bool(self._hires)
 
     def _expect(self, condition: Condition) -> None:
         """Build the scaffold; to one that runs a program in the box, the door will lead."""

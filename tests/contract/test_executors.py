@@ -19,7 +19,7 @@ from harness.executors.cluster import Cluster
 from harness.executors.fleet import Place
 from harness.executors.local import Local
 from harness.registry import locate
-from harness.types import Record
+from harness.types import Attempt, Record
 from tests.contract.fleets import Nearby, ToyDesk
 from tests.contract.toy_workers import ToyWorker, attempts, work
 from tests.e2e.ray_nodes import cluster
@@ -69,6 +69,30 @@ async def test_every_attempt_is_settled_once(kind: tuple[str, str]) -> None:
     async with executor(kind) as (made, of):
         await made.run(planned, of, settled.append)
     assert sorted(record.attempt for record in settled) == planned
+
+
+async def test_attempts_are_asked_for_as_there_is_room(kind: tuple[str, str]) -> None:
+    asked: list[Attempt] = []
+    enough = asyncio.Event()
+
+    def some() -> Iterator[Attempt]:
+        for attempt in attempts(*["for ever"] * 100):
+            asked.append(attempt)
+            if len(asked) == 4:
+                enough.set()
+            yield attempt
+
+    async with executor(kind) as (made, of):
+        running = asyncio.ensure_future(made.run(some(), of, lambda _: None))
+        await enough.wait()
+        running.cancel()
+        await asyncio.wait([running])
+    assert len(asked) <= 12, "one for each seat, and on a cluster two more to choose from"
+
+
+async def test_nothing_to_do_is_soon_done(kind: tuple[str, str]) -> None:
+    async with executor(kind) as (made, of):
+        await made.run([], of, lambda _: None)
 
 
 async def test_it_can_be_used_again(kind: tuple[str, str]) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from harness import codec, past
+from harness.errors import UsageError
 from harness.executors import FLEETS
 from harness.executors.cluster import Cluster
 from harness.executors.fleet import Heed
@@ -18,6 +19,7 @@ from harness.meter import RunLimits, RunMeter
 from harness.registry import locate
 from harness.types import Attempt, Clocks, Faulted, Record, Usage
 from harness.verbs.afar.lent import Admission
+from harness.verbs.afar.seats import SeatWanted, given
 from harness.verbs.afar.worker import Papers, Worker
 from harness.verbs.assemble import Assembly, Loaded, tell
 from results import share
@@ -53,6 +55,11 @@ class Run:
 @asynccontextmanager
 async def on_nodes(run: Run, afar: Afar, say: Callable[[str], None]) -> AsyncIterator[Cluster]:
     """The nodes as one executor; on leaving, their workers have ended what they had under way."""
+    if run.assembly.by_the_hour:
+        raise UsageError(
+            "a price by the hour is shared out among the calls of one process; on a cluster, run "
+            "without it, and harness reprice --gpu-usd-hour shares it out afterwards"
+        )
     if afar.share:
         share.name(run.store.folder, afar.share)
     papers = Papers(
@@ -135,11 +142,14 @@ class Books:
 
     @asynccontextmanager
     async def lease(self, what: Any, /) -> AsyncIterator[tuple[Any, Heed]]:
-        """Admission of a call by the run's budget, at its worst until its end."""
+        """Admission of a call by the run's budget, at its worst until its end; or its seat."""
         match what:
             case Admission(worst):
                 async with self.run.meter.holding(worst):
                     yield None, _deaf
+            case SeatWanted(endpoint):
+                async with given(self.run.assembly.pools.at(endpoint), what) as seat:
+                    yield seat
             case _:
                 raise TypeError(what)
 

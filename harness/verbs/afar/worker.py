@@ -23,6 +23,7 @@ from harness.experiment import Experiment
 from harness.sandboxes.sweep import sweep
 from harness.types import Attempt, Record, Task, TaskId
 from harness.verbs.afar.lent import LentArchive, LentMeter
+from harness.verbs.afar.seats import LentPools
 from harness.verbs.assemble import Address, Assembly, Loaded
 from results.provenance import source_digest
 from results.share import Share
@@ -73,7 +74,13 @@ class Worker:
             )
         tasks: dict[TaskId, Task] = {}
         address = replace(self.papers.address, keys=keys)
-        assembly = Assembly(self.papers.experiment, Loaded(tasks, {}), address, self.papers.run_id)
+        assembly = Assembly(
+            self.papers.experiment,
+            Loaded(tasks, {}),
+            address,
+            self.papers.run_id,
+            LentPools(self.outbox),
+        )
         share = Share(self.papers.share) if self.papers.share else None
         self.crew = _Crew(assembly, tasks, share)
         await self.crew.door.enter_async_context(assembly.host.open())
