@@ -66,13 +66,27 @@ class TraceFile:
         self.path = path
         self._descriptor = descriptor
         self._clock = Clock()
+        self._due = False
 
     def emit(self, kind: str, data: Mapping[str, Any], /, *, sync: bool = False) -> None:
-        """Append one event; with `sync` it would survive the machine's death, else only ours."""
-        self.append(event_line(kind, self._clock.seconds, data), sync=sync)
+        """Append one event, which survives our death; with `sync`, the machine's too, once it is
+        `settled` or the trace is closed."""
+        self.append(event_line(kind, self._clock.seconds, data), sync=False)
+        self._due = self._due or sync
 
     async def settled(self) -> None:
-        """It is: the file is here."""
+        """Return once what has to survive the machine's death would.
+
+        In a thread: a busy disk takes its time, and a thousand other attempts need not wait.
+        """
+        if self._due:
+            await asyncio.to_thread(self.synced)
+
+    def synced(self) -> None:
+        """Wait for the disk, if there is anything to wait for."""
+        if self._due:
+            self._due = False
+            sync(self._descriptor, self.path)
 
     def append(self, line: bytes, /, *, sync: bool) -> None:
         """Append an event whose line somebody else has made."""

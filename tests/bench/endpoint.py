@@ -70,13 +70,10 @@ class Server:
         self.now = 0
         self.allowed, self.since = float(manner.burst), time.monotonic()
         self.dice = random.Random(20260101)
-        arguments = json.dumps({"command": manner.command})
-        call = {"id": "c", "type": "function", "function": {"name": "bash", "arguments": arguments}}
-        self.message = {
-            "role": "assistant",
-            "content": "word " * manner.words,
-            "tool_calls": [call],
-        }
+        function = {"name": "bash", "arguments": json.dumps({"command": manner.command})}
+        self.call = {"id": "c", "type": "function", "function": function}
+        said = "word " * manner.words
+        self.message = {"role": "assistant", "content": said, "tool_calls": [self.call]}
 
     def admits(self) -> bool:
         if not self.manner.per_minute:
