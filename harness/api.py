@@ -254,11 +254,12 @@ class Trace(Protocol):
     """The events of one try, each on disk before `emit` returns."""
 
     def emit(self, kind: str, data: Mapping[str, Any], /, *, sync: bool = False) -> None:
-        """Append one event; with `sync` it would survive the machine's death, else only ours."""
+        """Append one event, which would survive our death; with `sync`, once it is `settled` or the
+        trace is closed, the machine's too."""
         ...
 
     async def settled(self) -> None:
-        """Return once that holds also where the trace is on another machine: act only then."""
+        """Return once that holds, wherever the trace is: act on what was written only then."""
         ...
 
 

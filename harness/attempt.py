@@ -185,6 +185,7 @@ async def _solved(this: _Try, given: Submission | None) -> tuple[Ending, Submiss
         },
         sync=True,
     )
+    await this.journal.trace.settled()
     return ending, submission
 
 

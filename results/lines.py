@@ -71,6 +71,15 @@ def append(descriptor: int, path: Path, line: bytes, *, sync: bool) -> None:
         raise OSError(error.errno or 0, f"cannot append: {reason}", str(path)) from error
 
 
+def sync(descriptor: int, path: Path) -> None:
+    """Return once what was appended would survive a crash; OSError naming the file."""
+    try:
+        os.fdatasync(descriptor)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OSError(error.errno or 0, f"cannot append: {reason}", str(path)) from error
+
+
 def _write_whole(descriptor: int, data: bytes) -> None:
     written = os.write(descriptor, data)
     if written != len(data):

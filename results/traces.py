@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import time
@@ -12,7 +13,7 @@ from typing import Any
 
 from harness.api import Event
 from harness.types import Attempt
-from results.lines import append, damage, sealed, sync_folder
+from results.lines import append, damage, sealed, sync, sync_folder
 
 _RESERVED = ("kind", "at")
 
@@ -54,7 +55,11 @@ class Traces:
         descriptor = os.open(path, flags, 0o644)
         try:
             sync_folder(self.folder)
-            yield TraceFile(path, descriptor)
+            trace = TraceFile(path, descriptor)
+            try:
+                yield trace
+            finally:
+                trace.sync()
         finally:
             os.close(descriptor)
 
@@ -66,27 +71,28 @@ class TraceFile:
         self.path = path
         self._descriptor = descriptor
         self._clock = Clock()
-        self._due = False
+        self._due = self._synced = 0
 
     def emit(self, kind: str, data: Mapping[str, Any], /, *, sync: bool = False) -> None:
         """Append one event, which survives our death; with `sync`, the machine's too, once it is
         `settled` or the trace is closed."""
         self.append(event_line(kind, self._clock.seconds, data), sync=False)
-        self._due = self._due or sync
+        self._due += sync
 
     async def settled(self) -> None:
         """Return once what has to survive the machine's death would.
 
         In a thread: a busy disk takes its time, and a thousand other attempts need not wait.
         """
-        if self._due:
-            await asyncio.to_thread(self.synced)
+        if self._synced < self._due:
+            await asyncio.to_thread(self.sync)
 
-    def synced(self) -> None:
+    def sync(self) -> None:
         """Wait for the disk, if there is anything to wait for."""
-        if self._due:
-            self._due = False
+        due = self._due
+        if self._synced < due:
             sync(self._descriptor, self.path)
+            self._synced = due
 
     def append(self, line: bytes, /, *, sync: bool) -> None:
         """Append an event whose line somebody else has made."""
