@@ -76,6 +76,10 @@ class Cost:
     seconds_of_all_tries: float
     usd: Figure
     usd_spent: Figure
+    usd_graded_tries: Figure
+    """Of the bill, what the tries cost that settled their attempts."""
+    usd_faulted_tries: Figure
+    """Of the bill, what the tries cost that measured nothing."""
     usd_per_solved: Figure
     """`usage` of all graded attempts, failures included, by what they solved."""
     tokens_per_solved: Figure
@@ -243,8 +247,8 @@ def _summary(
 def cost(entries: Sequence[History], *, resolved: int) -> Cost:
     """What attempts consumed. Failures are part of what a solved issue costs."""
     grades = [entry.graded for entry in entries if entry.graded]
-    tries: list[Record] = [fault for entry in entries for fault in entry.faults]
-    tries += grades
+    faults: list[Record] = [fault for entry in entries for fault in entry.faults]
+    tries: list[Record] = [*faults, *grades]
     usage = reduce(add, (grade.usage for grade in grades), Usage())
     spent = reduce(add, (record.spent for record in tries), Usage())
     clocks = _sum(grade.clocks for grade in grades)
@@ -256,12 +260,19 @@ def cost(entries: Sequence[History], *, resolved: int) -> Cost:
         seconds_of_all_tries=sum(record.clocks.total for record in tries),
         usd=usd,
         usd_spent=_priced(spent.usd, (record.spent for record in tries), "recorded tries"),
+        usd_graded_tries=_bill(grades, "graded tries"),
+        usd_faulted_tries=_bill(faults, "faulted tries"),
         usd_per_solved=_per_solved(usd, resolved, bool(grades)),
         tokens_per_solved=_per_solved(_told(usage.tokens, "token", grades), resolved, bool(grades)),
         seconds_per_solved=_per_solved(
             _told(clocks.total, "second", grades), resolved, bool(grades)
         ),
     )
+
+
+def _bill(tries: Sequence[Record], what: str) -> Figure:
+    spent = reduce(add, (record.spent for record in tries), Usage())
+    return _priced(spent.usd, (record.spent for record in tries), what)
 
 
 def _priced(usd: float | None, parts: Iterable[Usage], what: str) -> Figure:

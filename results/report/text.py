@@ -26,6 +26,7 @@ def as_text(report: Report, *, width: int = 100, full: bool = False) -> str:
         _header(report, width),
         _legend(report.conditions, keys, width),
         _conditions(report.conditions, keys, width),
+        _bills(report.conditions, keys, width),
         _adjusted(report.conditions, keys, width),
         _precision(report, keys, width),
         _passes(report, keys, width),
@@ -92,6 +93,23 @@ def _conditions(conditions: Sequence[Summary], keys: Mapping[str, str], width: i
         for c in conditions
     ]
     return grid(head, rows, width=width)
+
+
+def _bills(conditions: Sequence[Summary], keys: Mapping[str, str], width: int) -> list[str]:
+    """What was paid, and for which tries, wherever a model was asked."""
+    rows = [
+        [
+            keys[c.digest],
+            f"{c.cost.spent.tokens:,}",
+            money(c.cost.usd_spent.value),
+            money(c.cost.usd_graded_tries.value),
+            money(c.cost.usd_faulted_tries.value),
+        ]
+        for c in conditions
+        if c.cost.spent.calls
+    ]
+    head = ["spent", "tokens", "usd,\nall tries", "graded\ntries", "faulted\ntries"]
+    return grid(head, rows, width=width) if rows else []
 
 
 def _adjusted(conditions: Sequence[Summary], keys: Mapping[str, str], width: int) -> list[str]:
