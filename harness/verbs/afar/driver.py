@@ -58,7 +58,7 @@ async def on_nodes(run: Run, afar: Afar, say: Callable[[str], None]) -> AsyncIte
     if run.assembly.by_the_hour:
         raise UsageError(
             "a price by the hour is shared out among the calls of one process; on a cluster, run "
-            "without it, and harness reprice --gpu-usd-hour shares it out afterwards"
+            "without it, and harness reprice --gpu-hour shares it out afterwards"
         )
     if afar.share:
         share.name(run.store.folder, afar.share)
