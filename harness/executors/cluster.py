@@ -247,6 +247,7 @@ class Cluster:
         """Whoever was in flight there goes on elsewhere."""
         member.gone = f"node {member.place.name}: {why}"
         del self._members[member.place.id]
+        self._spawn(member.hand.end())  # it may only be out of reach, and would keep its boxes
         flights = len(member.flights)
         self._say(f"{member.gone}; the {flights} attempts in flight there go on elsewhere")
         member.leases.end()
