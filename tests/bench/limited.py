@@ -1,0 +1,51 @@
+"""An endpoint with a rate limit: how much of it is used, how often we are refused, who starves.
+
+Sixty talkers ask as fast as they are let, at an endpoint that takes 300 calls a minute and says
+nothing of it but 429. After a while in which the limit is found out, everybody's calls are counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+from harness.errors import Fault
+from harness.types import Message, Request
+from tests.bench.endpoint import Manner, endpoint
+from tests.bench.figures import Figure
+from tests.bench.parts import connection
+
+TALKERS, PER_MINUTE = 60, 300
+LEARNING, STEADY = 60.0, 60.0
+
+
+async def measure() -> list[Figure]:
+    with endpoint(Manner(latency=0.2, per_minute=PER_MINUTE, burst=5)) as served:
+        model = connection(served.url, attempts=50)
+        answered = [0] * TALKERS
+
+        async def talk(number: int) -> None:
+            while True:
+                with suppress(Fault):
+                    await model.complete(Request((Message("user", "hi"),)))
+                    answered[number] += 1
+
+        talkers = [asyncio.create_task(talk(number)) for number in range(TALKERS)]
+        await asyncio.sleep(LEARNING)
+        served.stats(anew=True)
+        before = list(answered)
+        await asyncio.sleep(STEADY)
+        told = served.stats()
+        for talker in talkers:
+            talker.cancel()
+        await asyncio.gather(*talkers, return_exceptions=True)
+        await model.close()
+    each = [now - then for now, then in zip(answered, before, strict=True)]
+    used = sum(each) / (PER_MINUTE * STEADY / 60)
+    refused = told.refused / max(1, told.calls)
+    spread = f"{min(each)} to {max(each)} calls each"
+    return [
+        Figure("rate limit: used", used, 0.95, "", f"{sum(each)} calls", least=True),
+        Figure("rate limit: refused with 429", refused, 0.02, "", f"{told.refused}"),
+        Figure("rate limit: fewest calls of a talker", min(each), 1, "", spread, least=True),
+    ]
