@@ -79,15 +79,22 @@ class _Costs:
 
 
 class Ration:
-    """Lets a block begin only if the run's budget carries it, so that blocks are whole.
+    """Lets a block begin only if more is wanted and the run's budget carries it, so that blocks
+    are whole.
 
     What is under way and the block are taken to cost their means so far and two standard
     deviations of the sum. The first block begins on any budget that is not spent. The meter stays
     the one hard limit: a block that turns out dearer may still be parked half done.
     """
 
-    def __init__(self, meter: RunMeter, known: Iterable[Record] = ()) -> None:
+    def __init__(
+        self,
+        meter: RunMeter,
+        known: Iterable[Record] = (),
+        enough: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.meter = meter
+        self._enough = enough
         self._usd: defaultdict[str, _Costs] = defaultdict(_Costs)
         self._tokens: defaultdict[str, _Costs] = defaultdict(_Costs)
         self._under_way: set[Attempt] = set()
@@ -104,9 +111,12 @@ class Ration:
         """What is due, until the budget carries no further block."""
         for key, those in groupby(due, key=block):
             attempts = list(those)
-            if key not in self._begun and not self._carries(attempts):
-                self.refused = True
-                return
+            if key not in self._begun:
+                if self._enough():
+                    return
+                if not self._carries(attempts):
+                    self.refused = True
+                    return
             self._begun.add(key)
             self._under_way.update(attempts)
             yield from attempts

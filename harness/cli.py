@@ -113,6 +113,7 @@ def run(
     price: Annotated[list[str] | None, typer.Option(help="[MODEL:]in=..,out=..  Repeats.")] = None,
     gpu_hour: Annotated[float | None, typer.Option(help="Dollars; for a served model.")] = None,
     gpus: Annotated[int | None, typer.Option(min=1, help="That serve it.  [1]")] = None,
+    stop_when: Annotated[str | None, typer.Option(help="decided: then, at a block's end.")] = None,
     seed: Annotated[
         int | None, typer.Option(help="Sent to the endpoint, its own per attempt.")
     ] = None,
@@ -137,6 +138,7 @@ def run(
         "prices": costs.priced(price) if price else None,
         **many,
         **paid,
+        "stop_when": stop_when,
     }
     limits = {"turns": turns, "tokens": tokens, "usd": usd, "seconds": seconds}
     wanted = experiments.supplied(_experiment(file, flags, limits), disk, mirror)
@@ -350,7 +352,9 @@ def tell(line: str) -> None:
 
 
 def _leave(outcome: Any, folder: Path) -> None:
-    if outcome.owed:
+    if outcome.decided:
+        tell(f"ended, as what it was for is decided: {outcome.decided}; {outcome.owed} left undone")
+    elif outcome.owed:
         why = "the run's budget is spent" if outcome.out_of_budget else "they faulted"
         tell(f"{outcome.owed} attempts are still owed, as {why}; the same command works them off")
     raise typer.Exit(outcome.exit_code)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from harness import costs, design
 from harness.blocks import in_blocks
@@ -23,6 +23,18 @@ from harness.types import Attempt, Condition, Limits, Part, TaskId, Value
 codec = Later("harness.codec")
 prices = Later("harness.models.prices")
 """Both take a while to import, which nobody who only asks for help should wait for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair(Value):
+    """The comparison that a run is for: two conditions by their labels; empty where there are no
+    others."""
+
+    first: str = ""
+    second: str = ""
+    margin: float = 2.0
+    """In points: a difference that is known to be smaller is none."""
+    alpha: float = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +58,9 @@ class Experiment(Value):
     """Sent to the endpoint."""
     order: int = 0
     """The seed of the order in which attempts are made."""
+    decide: Pair = Pair()
+    stop_when: Literal["decided"] | None = None
+    """Whether the run ends once `decide` is decided, at the end of a block."""
     usd_run: float | None = None
     tokens_run: int | None = None
     hours_run: float | None = None
@@ -135,6 +150,7 @@ def read(path: Path) -> Experiment:
     raw = _toml(path)
     _known_keys(raw, Experiment, str(path))
     _known_keys(raw.get("limits"), Limits, f"{path}: limits")
+    _known_keys(raw.get("decide"), Pair, f"{path}: decide")
     for key in ("tasks", "sandbox", "models", "scaffolds"):
         if key in raw:
             raw[key] = _parts(raw[key], f"{path}: {key}")
@@ -184,6 +200,7 @@ def checked(experiment: Experiment) -> Experiment:
     design.check(experiment.scaffolds, experiment.factors, experiment.design)
     if len(set(map(str, experiment.conditions))) < len(experiment.conditions):
         raise UsageError("the same condition is named twice; repeats = N measures one again")
+    _check_stop(experiment)
     for name in ("repeats", "width"):
         if getattr(experiment, name) < 1:
             raise UsageError(f"{name} is {getattr(experiment, name)}; it must be at least 1")
@@ -198,6 +215,33 @@ def _limited(given: Any, what: str, names: Sequence[str]) -> None:
         value = getattr(given, name)
         if value is not None and value <= 0:
             raise UsageError(f"{what}{name} is {value}; it must be above 0, or left out")
+
+
+def _check_stop(experiment: Experiment) -> None:
+    if experiment.stop_when not in (None, "decided"):
+        raise unknown("reason to stop:", experiment.stop_when, ["decided"])
+    if experiment.stop_when:
+        named_pair(experiment)
+
+
+def named_pair(experiment: Experiment) -> tuple[Condition, Condition]:
+    """The two conditions that `decide` names; UsageError where it does not."""
+    found = {condition.label: condition for condition in experiment.conditions}
+    decide = experiment.decide
+    if not decide.first and not decide.second and len(found) == 2:
+        first, second = found.values()
+        return first, second
+    if not decide.first or not decide.second or decide.first == decide.second:
+        raise UsageError(
+            f"which two of {len(found)} conditions are to be decided? Give [decide] first and "
+            "second in the experiment, as in first = 'MODEL + SCAFFOLD'"
+        )
+    for name in (decide.first, decide.second):
+        if name not in found:
+            raise unknown("condition to decide", name, found)
+    if not (decide.margin > 0 and 0 < decide.alpha < 1):
+        raise UsageError("decide: margin is in points above 0, alpha lies between 0 and 1")
+    return found[decide.first], found[decide.second]
 
 
 def check_money(experiment: Experiment, model: Part, base_url: str) -> None:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from harness.api import Pin
 from harness.codec import dump, load
@@ -42,6 +42,31 @@ class Arm(Value):
 
 
 @dataclass(frozen=True, slots=True)
+class Stop(Value):
+    """A run that was ended since the comparison that it was for was decided. Shares, not points."""
+
+    first: str
+    second: str
+    """Digests of the conditions: the difference is first minus second."""
+    word: Literal["better", "worse", "equivalent", "futile"]
+    """Of the first; futile: what was left could not have decided it."""
+    question: Literal["A", "B"]
+    difference: float
+    low: float
+    high: float
+    """Ends that hold at every look."""
+    pairs: int
+    """Tasks, or for A runs, that both had measured."""
+    only_first: int
+    only_second: int
+    e: float | None
+    """The e-value for B: one over it is a p-value that is valid at every look."""
+    alpha: float
+    margin: float
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest(Value):
     tasks: Mapping[str, Declared]
     """Every declared task, in the order of its source. This is the denominator."""
@@ -55,6 +80,8 @@ class Manifest(Value):
     """Who wrote this: the first call, then each that added something."""
     images: Mapping[str, Pin] = field(default_factory=dict)
     """What each image's name stood for when this run first used it: it goes on with that one."""
+    stops: tuple[Stop, ...] = ()
+    """Where the run was ended early, since what it was for was decided."""
     format: int = FORMAT
 
     @property
@@ -140,6 +167,14 @@ def manifest(
         experiment=experiment,
         history=(by,),
     )
+
+
+def stopped(folder: Path, stop: Stop) -> None:
+    """Note in a run's manifest that it was ended, once for one state of the evidence."""
+    known = Manifest.read(folder)
+    if any(replace(one, at="") == replace(stop, at="") for one in known.stops):
+        return
+    replace(known, stops=(*known.stops, stop)).write(folder)
 
 
 def declare(folder: Path, call: Manifest) -> Manifest:

@@ -12,7 +12,7 @@ from harness.types import Attempt, Record
 from results import share
 from results.blobs import Blobs, publish
 from results.ledger import Ledger
-from results.manifest import Manifest, declare
+from results.manifest import Manifest, Stop, declare, stopped
 from results.traces import Traces
 
 VERDICTS = "verdicts"
@@ -49,6 +49,10 @@ class RunStore:
     def pin(self, name: str, image: Pin) -> None:
         """Declare which image a name stands for, for as long as this run goes on."""
         self.manifest().pinned(name, image).write(self.folder)
+
+    def stopped(self, stop: Stop) -> None:
+        """Note that the run was ended since what it was for was decided."""
+        stopped(self.folder, stop)
 
     def append(self, record: Record, /) -> None:
         self.ledger.append(record)

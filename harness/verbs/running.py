@@ -38,6 +38,7 @@ from harness.verbs.assemble import (
     tell,
 )
 from harness.verbs.controls import fingerprint
+from harness.verbs.deciding import Watch
 from harness.verbs.supply import ordered, pinning, supplied
 from results.manifest import manifest
 from results.provenance import provenance
@@ -54,10 +55,12 @@ class Outcome:
     owed: int
     out_of_budget: bool
     """Whether it is for want of money that something is owed."""
+    decided: str = ""
+    """What was found out, where the run ended since it was."""
 
     @property
     def exit_code(self) -> int:
-        if not self.owed:
+        if not self.owed or self.decided:
             return 0
         return 4 if self.out_of_budget else 3
 
@@ -130,26 +133,34 @@ def work_off(job: Job) -> Outcome:
         planned = job.experiment.plan(list(job.loaded.tasks))
         due = owed(planned, store.graded)
         meter = RunMeter(job.experiment.run_limits, _spent(job, store, planned))
-        ration = Ration(meter, store.records() if meter.limited else ())
+        watch = Watch(job.experiment, list(job.loaded.tasks), store)
+        if job.afar and job.experiment.stop_when:
+            raise UsageError(
+                "--stop-when looks at the end of each block, which nodes do not wait for"
+            )
+        ration = Ration(meter, store.records() if meter.limited else (), watch.enough)
         if due:
             if settled := len(planned) - len(due):
                 tell(f"{settled} attempts are settled already; {len(due)} are owed")
-            asyncio.run(_all(job, store, due, ration))
+            asyncio.run(_all(job, store, due, ration, watch))
         left = len(owed(planned, store.graded))
-        return Outcome(left, meter.exhausted() or ration.refused)
+        word = watch.stop.word if watch.stop else ""
+        return Outcome(left, meter.exhausted() or ration.refused, word)
 
 
-async def _all(job: Job, store: RunStore, due: list[Attempt], ration: Ration) -> None:
+async def _all(job: Job, store: RunStore, due: list[Attempt], ration: Ration, watch: Watch) -> None:
     try:
         for endpoint in job.assembly.endpoints():
             await preflight(endpoint)
         async with job.assembly.host.open():
-            await _each(job, store, due, ration)
+            await _each(job, store, due, ration, watch)
     finally:
         await job.assembly.close()
 
 
-async def _each(job: Job, store: RunStore, due: list[Attempt], ration: Ration) -> None:
+async def _each(
+    job: Job, store: RunStore, due: list[Attempt], ration: Ration, watch: Watch
+) -> None:
     if not job.afar:
         await _prepare(job, due)
         due = await ordered(job.assembly, due)
@@ -157,7 +168,8 @@ async def _each(job: Job, store: RunStore, due: list[Attempt], ration: Ration) -
         job.assembly.pools.tell(shown.say)
         gate = Gate(_probes(job), shown.say, Patience(faults=max(3, job.experiment.width)))
 
-        hearers: list[Callable[[Record], None]] = [gate.settled, ration.settled, shown.settled]
+        hearers: list[Callable[[Record], None]] = [gate.settled, ration.settled, watch.settled]
+        hearers.append(shown.settled)
         if job.afar:
             hearers.append(pinning(job.assembly, store))
 

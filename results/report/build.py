@@ -15,7 +15,7 @@ from results.manifest import Manifest
 from results.precision import Precision, precision
 from results.provenance import Provenance
 from results.regrades import Regrades, regrades
-from results.report.notes import notes, of_the_run
+from results.report.notes import notes, of_the_run, stopped
 from results.store import RunStore
 from results.table import Cell, History, Summary
 
@@ -111,7 +111,7 @@ def reported(
         blocks=whole,
         crossed=_crossed(manifest, found, level),
         stray=stray,
-        notes=(*said, *of_the_run(summaries, whole, _codes(found))),
+        notes=(*said, *stopped(manifest), *of_the_run(summaries, whole, _codes(found))),
     )
 
 

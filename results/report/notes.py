@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from results.blocks import Blocks
 from results.exchange.imported import IMPORTED
+from results.manifest import Manifest
 from results.table import Summary
 
 
@@ -19,6 +20,35 @@ def notes(conditions: Sequence[Summary], *, stray: int, level: float) -> tuple[s
             f"{stray} recorded attempts are not declared in run.json; no number counts them"
         )
     return (_question(conditions, level), _BOUNDS, *found)
+
+
+def stopped(manifest: Manifest) -> Iterator[str]:
+    """That the run was ended early, and what may still be read from it."""
+    keys = {digest: f"#{i}" for i, digest in enumerate(manifest.conditions, start=1)}
+    for stop in manifest.stops[-1:]:
+        pair = f"{keys.get(stop.first, stop.first)} - {keys.get(stop.second, stop.second)}"
+        evidence = (
+            f"{stop.only_first} tasks for the first alone, {stop.only_second} for the second; "
+            f"e = {stop.e:.3g}, so p = {min(1.0, 1 / stop.e):.2g} at every look"
+            if stop.e
+            else "by a confidence sequence over whole passes"
+        )
+        yield (
+            f"stopped early, {stop.at}: {pair} was {_DECIDED[stop.word]} after {stop.pairs} pairs "
+            f"({evidence}). The difference is {100 * stop.difference:+.1f} points, "
+            f"[{100 * stop.low:+.1f}, {100 * stop.high:+.1f}] at every look, for question "
+            f"{stop.question}. That holds although the run was stopped by it; other intervals and "
+            f"p-values of this pair are as though the number of tasks had been fixed beforehand. "
+            "Those of other pairs, and of each score, did not stop it"
+        )
+
+
+_DECIDED = {
+    "better": "decided, the first is better,",
+    "worse": "decided, the first is worse,",
+    "equivalent": "decided, they are equivalent,",
+    "futile": "given up, as what was left could not have decided it,",
+}
 
 
 def of_the_run(
