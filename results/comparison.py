@@ -12,7 +12,7 @@ from harness.errors import UsageError
 from results.crossing import Arm, Crossed, crossing
 from results.regrades import of_one_patch
 from results.stats import differences
-from results.stats.cost import marginal, per_solved, ratio_of_ratios, spent
+from results.stats.cost import drawn, marginal, per_solved, ratio_of_ratios, spent
 from results.stats.differences import Paired, pair
 from results.stats.equivalence import Word, equivalence, word
 from results.stats.estimate import Estimate, PValue, nothing
@@ -218,11 +218,12 @@ def _costs(tables: _Tables, bills: _Tables, *, level: float, rng: Random) -> Cos
         spent(list(compress(bill, kept)), list(compress(table, kept)))
         for table, bill in zip(tables, bills, strict=True)
     )
+    draws = drawn(one, other, rng=rng, draws=DRAWS)
     return Costs(
         per_solved(one, level=level),
         per_solved(other, level=level),
-        ratio_of_ratios(one, other, rng=rng, draws=DRAWS, level=level),
-        marginal(one, other, rng=rng, draws=DRAWS, level=level),
+        ratio_of_ratios(one, other, rng=rng, draws=draws, level=level),
+        marginal(one, other, rng=rng, draws=draws, level=level),
     )
 
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from functools import reduce
 from math import nan
-from operator import add
 
 from harness.types import Attempt, Clocks, Condition, Faulted, Graded, Record, TaskId, Usage
 from results.lines import Damaged
@@ -249,8 +247,8 @@ def cost(entries: Sequence[History], *, resolved: int) -> Cost:
     grades = [entry.graded for entry in entries if entry.graded]
     faults: list[Record] = [fault for entry in entries for fault in entry.faults]
     tries: list[Record] = [*faults, *grades]
-    usage = reduce(add, (grade.usage for grade in grades), Usage())
-    spent = reduce(add, (record.spent for record in tries), Usage())
+    usage = _total(grade.usage for grade in grades)
+    spent = _total(record.spent for record in tries)
     clocks = _sum(grade.clocks for grade in grades)
     usd = _priced(usage.usd, (grade.usage for grade in grades), "graded attempts")
     return Cost(
@@ -271,8 +269,18 @@ def cost(entries: Sequence[History], *, resolved: int) -> Cost:
 
 
 def _bill(tries: Sequence[Record], what: str) -> Figure:
-    spent = reduce(add, (record.spent for record in tries), Usage())
+    spent = _total(record.spent for record in tries)
     return _priced(spent.usd, (record.spent for record in tries), what)
+
+
+def _total(usages: Iterable[Usage]) -> Usage:
+    """Their sum; column by column, since a study has tens of thousands."""
+    rows = list(usages)
+    counts = {
+        f.name: sum(getattr(row, f.name) for row in rows) for f in fields(Usage) if f.name != "usd"
+    }
+    usd = [row.usd for row in rows]
+    return Usage(**counts, usd=None if None in usd else sum(cost or 0.0 for cost in usd))
 
 
 def _priced(usd: float | None, parts: Iterable[Usage], what: str) -> Figure:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, inf, sqrt
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -107,19 +109,28 @@ def log_delta(what: Spent, *, level: float = 0.95) -> Interval | None:
     return ratio / reach, ratio * reach
 
 
+Draws: TypeAlias = Sequence[tuple[Array, Array]]
+"""Means of cost and solved of two systems over resampled tasks."""
+
+
+def drawn(first: Spent, second: Spent, *, rng: np.random.Generator, draws: int = 10_000) -> Draws:
+    """Resamples that several answers about one pair may share."""
+    return _resampled(first, second, rng, draws)
+
+
 def ratio_of_ratios(
     first: Spent,
     second: Spent,
     *,
     rng: np.random.Generator,
-    draws: int = 10_000,
+    draws: int | Draws = 10_000,
     level: float = 0.95,
 ) -> Estimate:
     """How many times dearer a solved issue is under `first`, on the same tasks (B).
 
     Percentiles of the logarithm over resampled tasks, which both systems share in each draw.
     """
-    one, other = (_ratio(*pair) for pair in _resampled(first, second, rng, draws))
+    one, other = (_ratio(*pair) for pair in _taken(first, second, rng, draws))
     if len(first.cost) < 2 or not (first.solved.any() and second.solved.any()):
         return nothing("B", "paired bootstrap", "both must have solved something")
     told = np.isfinite(one) & np.isfinite(other) & (one > 0) & (other > 0)
@@ -136,7 +147,7 @@ def marginal(
     second: Spent,
     *,
     rng: np.random.Generator,
-    draws: int = 10_000,
+    draws: int | Draws = 10_000,
     level: float = 0.95,
 ) -> Estimate:
     """What each issue that `first` solves beyond `second` costs on top, on the same tasks (B).
@@ -147,7 +158,7 @@ def marginal(
     gain = float(first.solved.mean() - second.solved.mean()) if n else 0.0
     if gain <= 0:
         return nothing("B", method, "the first system does not solve more than the second", n)
-    (cost_a, solved_a), (cost_b, solved_b) = _resampled(first, second, rng, draws)
+    (cost_a, solved_a), (cost_b, solved_b) = _taken(first, second, rng, draws)
     more, extra = solved_a - solved_b, cost_a - cost_b
     # A resample without a gain stands for an unbounded price, not for a negative one.
     ratios = np.where(more > 0, extra / np.where(more > 0, more, 1.0), np.inf)
@@ -190,6 +201,10 @@ def _ratio(cost: Array, solved: Array) -> Array:
 
 def _tails(level: float) -> list[float]:
     return [(1 - level) / 2, (1 + level) / 2]
+
+
+def _taken(first: Spent, second: Spent, rng: np.random.Generator, draws: int | Draws) -> Draws:
+    return _resampled(first, second, rng, draws) if isinstance(draws, int) else draws
 
 
 def _resampled(
