@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, combinations, compress
 from math import isnan, nan
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from harness.errors import UsageError
 from results.crossing import Arm, Crossed, crossing
@@ -60,7 +60,9 @@ class Costs:
     ratio: Estimate
     """How many times dearer a solved issue is under the first."""
     per_extra_solve: Estimate
-    """What each issue costs that the first solves on top."""
+    """What each issue costs that one of them solves beyond the other: the first, unless
+    `extra_of` says that it is the second."""
+    extra_of: Literal["first", "second"] = "first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,11 +221,14 @@ def _costs(tables: _Tables, bills: _Tables, *, level: float, rng: Random) -> Cos
         for table, bill in zip(tables, bills, strict=True)
     )
     draws = drawn(one, other, rng=rng, draws=DRAWS)
+    extra = marginal(other, one, rng=rng, draws=draws[::-1], level=level)
+    swap = extra.value is not None
     return Costs(
         per_solved(one, level=level),
         per_solved(other, level=level),
         ratio_of_ratios(one, other, rng=rng, draws=draws, level=level),
-        marginal(one, other, rng=rng, draws=draws, level=level),
+        extra if swap else marginal(one, other, rng=rng, draws=draws, level=level),
+        "second" if swap else "first",
     )
 
 

@@ -76,7 +76,7 @@ def crossing(
     arms: Sequence[Arm], repos: Sequence[str], *, seed: int = 0, level: float = 0.95
 ) -> Crossed | None:
     """None where the conditions differ in nothing but the model, or in more than it and the
-    scaffold: pairs are then all that can be compared."""
+    scaffold, or are not crossed at all: pairs are then all that can be compared."""
     arms = [arm for arm in arms if not regraded(arm.condition)]
     shared = {(str(arm.condition.sandbox), arm.condition.limits) for arm in arms}
     if len(arms) < 2 or len(shared) > 1 or not repos:
@@ -89,6 +89,8 @@ def crossing(
     found = effects(tables, at, names, margin=MARGIN, level=level)
     several = names if names and len(set(names)) > 1 else None
     variance, reason = _variance([arm.condition for arm in arms], tables, several, seed)
+    if variance is None and not any(effect.new_issues.value is not None for effect in found):
+        return None
     return Crossed(factors, found, variance, reason, seed)
 
 

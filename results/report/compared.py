@@ -86,14 +86,21 @@ def _costs(found: Compared, width: int) -> list[str]:
             _dollars(pair.costs.first),
             _dollars(pair.costs.second),
             _times(pair.costs.ratio),
-            _dollars(pair.costs.per_extra_solve),
+            _extra(pair),
         ]
         for pair in found.pairs
         if pair.costs.ratio.value is not None
     ]
     head = ["", "usd per solved,\nfirst", "usd per solved,\nsecond", "first over\nsecond"]
-    head.append("usd per issue that\nonly the first solves")
+    head.append("usd per issue solved on top,\nby whichever solves more")
     return grid(head, rows, width=width) if rows else []
+
+
+def _extra(pair: Comparison) -> str:
+    costs, which = pair.costs, pair.first if pair.costs.extra_of == "first" else pair.second
+    if costs.per_extra_solve.value is None:
+        return "-"
+    return f"#{which + 1}: {_dollars(costs.per_extra_solve)}"
 
 
 def _notes(found: Compared) -> Iterator[str]:

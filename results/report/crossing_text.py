@@ -166,7 +166,7 @@ def ends(found: Estimate) -> str:
 
 
 def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.0f}%"
+    return "-" if share is None else f"{round(100 * share) + 0:d}%"
 
 
 def _se(error: float | None) -> str:

@@ -62,7 +62,8 @@ def test_costs_are_compared_on_the_same_tasks(tmp_path: Path) -> None:
     assert pair.costs.ratio.value == pytest.approx((4 / 0.75) / (1 / 0.25))
     assert pair.costs.per_extra_solve.value == pytest.approx(3 / 0.5)
     (reverse,) = compare([cheap, dear]).pairs
-    assert reverse.costs.per_extra_solve.value is None
+    assert reverse.costs.per_extra_solve.value == pytest.approx(3 / 0.5)
+    assert (pair.costs.extra_of, reverse.costs.extra_of) == ("first", "second")
 
 
 def test_one_call_without_a_price_leaves_no_cost_to_compare(tmp_path: Path) -> None:

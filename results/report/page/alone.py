@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from results.comparison import Comparison
 from results.report.page.findings import Card
 from results.report.page.markup import Html, figure, numbers, tag, why
 from results.report.page.rows import Frame, Row, rows
@@ -241,11 +242,16 @@ def _cost_beside(scene: Scene, i: int) -> Iterator[list[str]]:
     pairs = [
         p
         for p in scene.study.compared.pairs
-        if p.first == i and p.costs.per_extra_solve.value is not None
+        if _ahead(p) == i and p.costs.per_extra_solve.value is not None
     ]
     for pair in pairs[:3]:
-        name = f"each issue solved beyond #{pair.second + 1}"
+        name = f"each issue solved beyond #{pair.first + pair.second - i + 1}"
         yield [name, dollars(pair.costs.per_extra_solve)]
+
+
+def _ahead(pair: Comparison) -> int:
+    """Which of the two solves more, where that has a price."""
+    return pair.first if pair.costs.extra_of == "first" else pair.second
 
 
 def repos(scene: Scene, i: int) -> Html:

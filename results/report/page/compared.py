@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from results.comparison import Comparison
 from results.exchange.imported import IMPORTED
 from results.report.page.among import (
     forest_frame,
@@ -253,10 +254,17 @@ def _pairs(scene: Scene, found: Study) -> Html:
                 ),
                 points(pair.smallest_margin),
                 _times(pair.costs.ratio),
-                dollars(pair.costs.per_extra_solve),
+                _extra(pair),
             ]
         )
     return tag("div", tag("h3", "Every pair"), table(head, body), id="pairs")
+
+
+def _extra(pair: Comparison) -> str:
+    if pair.costs.per_extra_solve.value is None:
+        return NONE
+    one = pair.first if pair.costs.extra_of == "first" else pair.second
+    return f"#{one + 1}: {dollars(pair.costs.per_extra_solve)}"
 
 
 def _span(found: Estimate) -> Html:
