@@ -114,9 +114,7 @@ def run(
     gpu_hour: Annotated[float | None, typer.Option(help="Dollars; for a served model.")] = None,
     gpus: Annotated[int | None, typer.Option(min=1, help="That serve it.  [1]")] = None,
     stop_when: Annotated[str | None, typer.Option(help="decided: then, at a block's end.")] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="Sent to the endpoint, its own per attempt.")
-    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Sent along, its own per attempt.")] = None,
     base_url: Annotated[str | None, typer.Option(help="The endpoint.  [OPENAI_BASE_URL]")] = None,
     api_key_env: Annotated[str | None, typer.Option(help="Variable with the key.")] = None,
     executor: Annotated[str, typer.Option(help="local, or ray: a cluster's nodes.")] = "local",
