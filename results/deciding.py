@@ -76,7 +76,8 @@ def _on_new_issues(asked: Question, pairs: Sequence[tuple[bool, bool]]) -> Stop 
     first, second = int((values > 0).sum()), int((values < 0).sum())
     e, mean = e_value(first, second), float(values.mean())
     sd = float(values.std(ddof=1))
-    reach = confidence_sequence(sd, n, tuned_for=len(asked.tasks), alpha=asked.alpha)
+    # Where nothing has varied yet, the largest standard deviation that there can be.
+    reach = confidence_sequence(sd or 1.0, n, tuned_for=len(asked.tasks), alpha=asked.alpha)
     ends = max(-1.0, mean - reach), min(1.0, mean + reach)
     who, rule = (asked.first, asked.second), (asked.alpha, asked.margin)
     stop = Stop(*who, "futile", "B", mean, *ends, n, first, second, e, *rule)
