@@ -25,10 +25,18 @@
     const cards = steps();
     const all = cards.length ? cards : rows();
     if (!all.length) return;
-    if (cards.length) at = nearest(cards, by);
-    else at = Math.max(0, Math.min(all.length - 1, at + by));
+    if (cards.length && !inSight(all[at])) at = nearest(cards, by) - by;
+    const over = at + by < 0 || at + by >= all.length;
+    if (over && follow(by > 0 ? "a.steps-after" : "a.steps-before")) return;
+    at = Math.max(0, Math.min(all.length - 1, at + by));
     show(all[at]);
     if (!cards.length) point();
+  }
+
+  function inSight(card) {
+    if (!card || !card.matches(".at")) return false;
+    const box = card.getBoundingClientRect();
+    return box.bottom > 60 && box.top < innerHeight;
   }
 
   // Scrolling by hand moves where one is.

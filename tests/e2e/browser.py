@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import select
 import shlex
 import shutil
 import subprocess
@@ -28,6 +29,8 @@ QUIET = (
     "--no-first-run",
     "--disable-background-networking",
 )
+PATIENCE = 30.0
+"""Seconds in which a browser that is alive says something."""
 _NAMED = {"Enter": 13, "Escape": 27, "ArrowLeft": 37, "ArrowRight": 39}
 
 
@@ -122,6 +125,7 @@ class Tab:
 
     def _next(self) -> dict[str, Any]:
         while b"\0" not in self._rest:
+            assert select.select([self._stream], [], [], PATIENCE)[0], "the browser says nothing"
             data = self._stream.read(1 << 16)
             assert data, "the browser went away"
             self._rest += data

@@ -121,3 +121,15 @@ def test_a_page_follows_a_run_that_goes_on_and_keeps_what_was_unfolded(
         assert tab.says("document.querySelector('#s2 details').open") is True
         store.append(graded(key, True))
         tab.until("document.querySelector('.word.solved')")
+
+
+def test_after_the_last_step_of_a_page_comes_the_next_page(
+    tab: Tab, url: str, store: RunStore
+) -> None:
+    key = attempt(NAMES[3], 0, "editor")
+    traced(store, key, [(says("On."), "")] * 45)
+    tab.go(f"{url}/r/run/a/{key.id}")
+    tab.says("document.getElementById('s0').scrollIntoView()")
+    tab.press(*"j" * 41, leads_away=True)
+    assert tab.says("new URLSearchParams(location.search).get('from')") == "41"
+    assert tab.says("document.querySelectorAll('.step').length") == 5

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -24,7 +24,7 @@ from results.view.pages.outcome import (
 )
 from results.view.pages.shell import page
 from results.view.pages.walk import Place, walk
-from results.view.steps import Outline, a_map
+from results.view.steps import Outline, a_list, a_map
 
 
 def attempt(
@@ -179,6 +179,8 @@ def _facts(sight: Sight) -> Html:
                 ("served", text(str(served)) if served else None),
                 ("box", _box(told)),
                 ("tries", _tries(sight)),
+                ("agent", _agent(told)),
+                ("grade", _REUSED if told.get("grade_reused") else None),
             ]
         ),
         _clocks(clocks),
@@ -186,7 +188,7 @@ def _facts(sight: Sight) -> Html:
     )
 
 
-def _cost(sight: Sight, usage: Any) -> str | None:
+def _cost(sight: Sight, usage: Mapping[str, Any]) -> str | None:
     each = usage.get("usd")
     if each is None:
         return "no price"
@@ -195,11 +197,23 @@ def _cost(sight: Sight, usage: Any) -> str | None:
     return usd(each) + (f"; all tries paid {usd(spent)}" if more else "")
 
 
-def _box(told: Any) -> Html | None:
+def _box(told: Mapping[str, Any]) -> Html | None:
     if not told.get("sandbox"):
         return None
     image = str(told.get("image_digest") or told.get("image") or "")
     return joined([text(str(told["sandbox"])), " ", tag("code", text(image[:19]), title=image)])
+
+
+_REUSED = "taken over: the same patch had been graded before"
+
+
+def _agent(told: Mapping[str, Any]) -> Html | None:
+    """The program that solved it, where that was somebody else's, and what was unequal in it."""
+    if not told.get("agent"):
+        return None
+    unequal = "; it ".join(str(one) for one in a_list(told.get("agent_unequal")))
+    said = f"{told['agent']} {told.get('agent_version') or ''}"
+    return text(said + (f": it {unequal}" if unequal else ""))
 
 
 def _tries(sight: Sight) -> Html | None:
@@ -227,7 +241,7 @@ _CLOCKS = (
 )
 
 
-def _clocks(clocks: Any) -> Html:
+def _clocks(clocks: Mapping[str, Any]) -> Html:
     """Seconds by what they went on, as one bar."""
     total = float(clocks.get("total") or 0)
     if not total:

@@ -149,7 +149,8 @@ def _ways(outline: Outline, first: int, stem: str, query: dict[str, object]) -> 
             parts.append(tag("b", words))
         else:
             asked = _spelt(query | {"from": at * STEPS + 1})
-            parts.append(tag("a", words, href=f"{stem}?{asked}#trajectory"))
+            class_ = {here - 1: "steps-before", here + 1: "steps-after"}.get(at)
+            parts.append(tag("a", words, href=f"{stem}?{asked}#trajectory", class_=class_))
     return tag("nav", *parts, class_="pager", aria_label="steps")
 
 
