@@ -47,9 +47,10 @@ def store(tmp_path: Path) -> RunStore:
 
 
 @pytest.fixture
-def url(store: RunStore) -> Iterator[str]:
+def url(tab: Tab, store: RunStore) -> Iterator[str]:
     with serving(app(store.folder)) as server:
         yield server.url.removesuffix("/v1")
+        tab.go("about:blank")  # a page that follows its run would find no server
 
 
 @pytest.fixture(autouse=True)
