@@ -127,7 +127,7 @@ def _plans(walls: list[float], slow: Ground) -> list[Figure]:
     known = pilot(slow.into("pilot"))
     figures = []
     for count, wall in enumerate(walls, 1):
-        source = Part("local", {"folder": str(slow.folder / f"on-{count}-tasks")})
+        source = Part("local", {"folder": str(slow.folder / f"on-{count}-tasks" / "tasks")})
         wanted = Experiment(source, (Part("m"),), (Part("bash"),))
         condition = Condition(Part("m"), Part("bash"), Part("docker"), Limits(turns=TURNS))
         study = Study(list(load(wanted).tasks.values()), [condition], 1, BOXES)
