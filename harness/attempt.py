@@ -261,6 +261,9 @@ async def _hosted(this: _Try, session: Session, guest: Guest) -> Ending:
         raise
     finally:
         this.facts |= guest.facts()
+        if this.parts.seed is not None:
+            told = this.facts.get("agent_unequal", ())
+            this.facts["agent_unequal"] = [*told, "is not given the run's seed"]
     if ending is not Ending.TIME or guest.over.is_set():
         guest.judge()
         if not this.journal.calls:

@@ -27,6 +27,11 @@ class Key:
         except UsageError:
             return self.text
 
+    def news(self, known: str) -> str | None:
+        """The key as it is now; None where that is the known one, or nothing to put in a header."""
+        text = self.renewed()
+        return text if text != known and re.fullmatch(r"[!-~]+", text) else None
+
 
 def keys(names: str, file: str, variables: Mapping[str, str]) -> tuple[Key, ...]:
     """The keys that are named `A+B`, in `file` or among the variables; UsageError for none."""

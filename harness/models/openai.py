@@ -77,11 +77,11 @@ class Endpoint:
             api_key=key or _NO_KEY,
             max_retries=retries,
             timeout=timeout,
-            http_client=_http(timeout),
+            http_client=http(timeout),
         )
 
 
-def _http(timeout: float) -> httpx2.AsyncClient:
+def http(timeout: float | httpx2.Timeout) -> httpx2.AsyncClient:
     """Connections for any number of attempts, which outlast a command and a long thought.
 
     As the package has them, 900 of 1,000 would be closed after each call, and all after 5 seconds.
@@ -128,8 +128,8 @@ class Call:
 
     def renew_key(self) -> bool:
         """Read the key again where it may have changed; whether it has."""
-        key = self._key.renewed()
-        if key == self.client.api_key or not re.fullmatch(r"[!-~]+", key):
+        key = self._key.news(self.client.api_key)
+        if key is None:
             return False
         self.client.api_key = key
         self._headers = headers(self.client, self._knobs)

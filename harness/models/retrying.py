@@ -10,10 +10,8 @@ from typing import TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
-from harness.api import Model
 from harness.errors import Fault
 from harness.queueing import waited, waiting
-from harness.types import Reply, Request
 
 T = TypeVar("T")
 _CROWDED = 10
@@ -79,17 +77,6 @@ class Patience:
             return 0.0
         grown = wait_random_exponential(multiplier=self.first, max=self.most)(state)
         return min(max(trouble.retry_after or 0.0, grown), self.patience)
-
-
-@dataclass(frozen=True, slots=True)
-class Retrying:
-    """A model that is asked again with patience."""
-
-    inner: Model
-    patience: Patience
-
-    async def complete(self, request: Request, /) -> Reply:
-        return await self.patience.ask(lambda: self.inner.complete(request))
 
 
 def _trouble(state: RetryCallState) -> Transient:

@@ -22,7 +22,6 @@ from harness.models.keys import DEFAULT, keys
 from harness.models.knobs import Knobs
 from harness.models.metered import unknown as unknown_cost
 from harness.models.openai import Endpoint
-from harness.models.prices import Quote
 from harness.registry import Later, build, is_path, locate
 from harness.sandboxes import SANDBOXES
 from harness.sandboxes.ahead import Ahead
@@ -128,8 +127,7 @@ class Assembly:
         self._sandboxes: Ahead | None = None
         self._graders: dict[str, Grader] = {}
         self._models: dict[str, Callable[[], Model]] = {}
-        self._connections: list[Connection] = []
-        self._quotes: dict[str, Quote] = {}
+        self._connections: dict[str, Connection] = {}
         self._hires: dict[str, Hire] = {}
         self.host = Host()
         self.pools = pools or Pools()
@@ -165,8 +163,7 @@ class Assembly:
         endpoint = self.address.of(part)
         check_money(self.experiment, part, endpoint.base_url)
         connection = connect(_model_id(part), endpoint, self._knobs(part), self.pools.of(endpoint))
-        self._connections.append(connection)
-        self._quotes[condition.digest] = connection.quote
+        self._connections[condition.digest] = connection
         hire = self._hire(part)
         return lambda: Hired(connection, hire) if hire else connection
 
@@ -191,20 +188,24 @@ class Assembly:
         built, part = scaffold(condition.scaffold), condition.model
         if not isinstance(built, Hosting):
             return
-        if condition.digest not in self._quotes:
+        connection = self._connections.get(condition.digest)
+        if connection is None:
             raise UsageError(
                 f"{condition.scaffold.name} runs a program that asks over HTTP, and {part.name!r} "
                 "is no model at an endpoint; give the id of one, and --base-url"
             )
-        at, hire = self.address.of(part), self._hire(part)
         upstream = upstreams.Upstream(
-            _model_id(part), at.base_url, at.api_key, self._knobs(part), hire
+            _model_id(part),
+            self.address.of(part),
+            self._knobs(part),
+            connection.line,
+            self._hire(part),
         )
         self.host.expect(condition, built, upstream)
 
     async def close(self) -> None:
         """Hang up on every endpoint, and on the engine."""
-        for connection in self._connections:
+        for connection in self._connections.values():
             await connection.close()
         if self._sandboxes is not None:
             await self._sandboxes.settle()
@@ -229,7 +230,7 @@ class Assembly:
 
     def parts(self, attempt: Attempt, archive: Archive, run: RunMeter) -> Parts:
         condition = self.conditions[attempt.condition]
-        quote = self._quotes.get(condition.digest)
+        connection = self._connections.get(condition.digest)
         return Parts(
             model=self._models[condition.digest](),
             sandboxes=self.sandboxes,
@@ -240,7 +241,7 @@ class Assembly:
             run=run,
             seed=self.experiment.seed,
             facts={} if condition.scaffold.name in SILENT else versions.facts(condition.scaffold),
-            estimate=quote.worst if quote else unknown_cost,
+            estimate=connection.quote.worst if connection else unknown_cost,
             door=self.host.door(condition.digest),
         )
 

@@ -119,7 +119,10 @@ def _uneven(conditions: Sequence[Summary]) -> Iterator[str]:
 
 
 def _footing(conditions: Sequence[Summary]) -> Iterator[str]:
-    agents = {c.condition.scaffold.name: c.unequal for c in conditions if c.unequal}
+    agents: dict[str, dict[str, None]] = {}
+    for c in conditions:
+        if c.unequal:
+            agents.setdefault(c.condition.scaffold.name, {}).update(dict.fromkeys(c.unequal))
     for name, unequal in agents.items():
         yield (
             f"{name} has the limits, the meter and the grading of any scaffold here; what cannot "

@@ -24,6 +24,7 @@ from harness.models.door.guest import Guest
 from harness.models.door.server import Door
 from harness.models.door.upstream import Upstream
 from harness.models.knobs import Knobs
+from harness.models.openai import Endpoint
 from harness.models.serving import served
 from harness.past import Past
 from harness.trace import Journal
@@ -77,7 +78,7 @@ def body(messages: int, number: int, *, stream: bool) -> dict[str, Any]:
 async def main(calls: int) -> None:
     with tempfile.TemporaryDirectory() as folder, RunStore(Path(folder) / "run") as store:
         async with served(endpoint) as url:
-            upstream = Upstream("m", f"{url}/v1", "key", Knobs())
+            upstream = Upstream("m", Endpoint(f"{url}/v1", "key"), Knobs())
             door = Door(f"{folder}/door")
             way = httpx2.AsyncHTTPTransport(uds=door.path)
             with store.trace(Attempt(TaskId("t"), "c", 0), 1) as trace:

@@ -71,7 +71,7 @@ async def test_credit_that_is_gone_before_the_first_reply_stops_the_run() -> Non
 async def test_credit_that_runs_out_later_is_waited_for_in_one_line_and_no_time() -> None:
     till, said, clock = Till("k1"), list[str](), QueueClock()
     async with till.asked_by(Key("k1")) as connection:
-        connection.pool.say = said.append
+        connection.line.pool.say = said.append
         await connection.complete(ASK)
         till.taken.clear()
         till.on_refusal = lambda: till.taken.add("k1") if till.asked["k1"] > 3 else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from harness.models.door.guest import Guest
 from harness.models.door.server import Door
 from harness.models.door.upstream import Upstream
 from harness.models.knobs import Knobs
-from harness.models.openai import EndpointRefused
+from harness.models.openai import Endpoint, EndpointRefused
 from harness.models.serving import served
 from harness.models.wires.table import WIRES
 from harness.past import Past, read
@@ -71,10 +71,21 @@ class Visit:
     token: str
 
     async def post(self, wire: str, more: Mapping[str, Any] = {}, **how: Any) -> httpx2.Response:
-        path = f"/v1{WIRES[wire].PATH}"
-        body = {**ASK[wire], **more}
-        headers = {"authorization": f"Bearer {self.token}", **how.pop("headers", {})}
-        return await self.client.post(path, json=body, headers=headers, **how)
+        return await self.client.post(**self._asking(wire, more, how.pop("headers", {})), **how)
+
+    def stream(self, wire: str) -> AbstractAsyncContextManager[httpx2.Response]:
+        more = {"stream": True, "stream_options": {"include_usage": True}}
+        return self.client.stream("POST", **self._asking(wire, more, {}))
+
+    def _asking(
+        self, wire: str, more: Mapping[str, Any], headers: Mapping[str, str]
+    ) -> dict[str, Any]:
+        headers = {"authorization": f"Bearer {self.token}", **headers}
+        return {
+            "url": f"/v1{WIRES[wire].PATH}",
+            "json": {**ASK[wire], **more},
+            "headers": headers,
+        }
 
 
 class Switch:
@@ -119,9 +130,17 @@ async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place
     way = httpx2.AsyncHTTPTransport(uds=door.path)
     client = httpx2.AsyncClient(transport=way, base_url="http://door", timeout=60)
     async with door.open(), client, served(switch) as url:
-        upstream = Upstream("under-test", f"{url}/v1", KEY, KNOBS)
+        upstream = Upstream("under-test", Endpoint(f"{url}/v1", KEY), KNOBS)
         yield Place(door, upstream, switch, client)
         await upstream.close()
+
+
+@asynccontextmanager
+async def alone(place: Place) -> AsyncIterator[Place]:
+    """With a queue of its own, which remembers nothing and will not be remembered."""
+    upstream = Upstream("under-test", Endpoint(place.upstream.base_url, KEY), KNOBS)
+    yield replace(place, upstream=upstream)
+    await upstream.close()
 
 
 def reply_of(visit: Visit) -> Reply:
@@ -145,7 +164,8 @@ async def test_a_whole_answer_is_passed_on_byte_for_byte_and_counted(
     assert path == f"/v1{WIRES[wire].PATH}" and body == {**ASK[wire], "model": "under-test"}
     assert headers["authorization"] == f"Bearer {KEY}" and headers["anthropic-beta"] == "a-b-c"
     assert visit.token not in json.dumps([headers, body])
-    assert visit.guest.facts() == {"agent_models": {"small-one": 1}, "agent_wire": wire}
+    facts = visit.guest.facts()
+    assert (facts["agent_models"], facts["agent_wire"]) == ({"small-one": 1}, wire)
 
 
 @wires
@@ -257,8 +277,8 @@ NO_KEY = (401, {"error": {"message": "Incorrect API key provided"}})
 
 @wires
 async def test_trouble_that_passes_is_met_here_and_not_seen(place: Place, wire: str) -> None:
-    app = Saying(BUSY, BUSY, (200, WHOLE[wire](REPLY)))
-    async with place.before(app, wire) as visit:
+    app = Saying(BUSY, (503, {}), (200, WHOLE[wire](REPLY)))
+    async with alone(place) as own, own.before(app, wire) as visit:
         assert (await visit.post(wire)).status_code == 200
         assert (app.calls, visit.guest.journal.calls) == (3, 1)
         visit.guest.judge()
@@ -351,7 +371,7 @@ async def test_a_request_that_the_endpoint_calls_wrong_is_a_fault_only_if_it_is_
 
 async def test_a_refused_key_stops_the_run_and_no_key_is_shown(place: Place) -> None:
     quoted = (401, {"error": {"message": f"Incorrect API key provided: {KEY}"}})
-    async with place.before(Saying(quoted)) as visit:
+    async with alone(place) as own, own.before(Saying(quoted)) as visit:
         refused = await visit.post("chat")
         assert refused.status_code == 402 and KEY not in refused.text
         with pytest.raises(EndpointRefused):
@@ -383,12 +403,21 @@ async def test_a_stream_that_fails_before_its_first_byte_is_asked_for_again(
         assert len(speaker.asked) == 3
 
 
-async def test_a_call_that_nobody_waits_for_is_counted_all_the_same(place: Place) -> None:
-    speaker = Speaker([*story("chat")], pause=0.02)
-    async with place.before(speaker) as visit:
-        with pytest.raises(httpx2.TimeoutException):
-            await visit.post("chat", timeout=0.01)
-        await asyncio.gather(*visit.guest.calls)
+async def test_a_call_that_nobody_waits_for_any_more_is_counted_all_the_same(place: Place) -> None:
+    reached, left = asyncio.Event(), asyncio.Event()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        reached.set()
+        await left.wait()
+        await Saying((200, WHOLE["chat"](REPLY)))(scope, receive, send)
+
+    async with place.before(slow) as visit:
+        asked = asyncio.create_task(visit.post("chat"))
+        await reached.wait()
+        (call,) = visit.guest.calls
+        asked.cancel()
+        left.set()
+        await call
         assert visit.guest.meter.spent.tokens == REPLY.usage.tokens
 
 

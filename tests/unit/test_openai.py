@@ -142,7 +142,7 @@ async def test_a_crowd_of_attempts_keeps_its_connections() -> None:
     app = Starlette(routes=[Route("/v1/chat/completions", complete, methods=["POST"])])
     async with served(app) as url:
         connection = connect("m", Endpoint(f"{url}/v1", "k"), Knobs(attempts=1))
-        connection.pool.lanes[0].width = crowd
+        connection.line.pool.lanes[0].width = crowd
         try:
             for _ in range(2):
                 async with asyncio.TaskGroup() as group:

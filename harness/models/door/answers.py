@@ -21,6 +21,22 @@ def error(wire: WireName, status: int, message: str, code: str) -> bytes:
     return json.dumps({"error": told}).encode()
 
 
+def as_event(wire: WireName, body: bytes) -> bytes:
+    """The same where a stream has begun, so that no status can be told any more."""
+    try:
+        payload = dict(json.loads(body))
+    except (ValueError, TypeError):
+        payload = json.loads(error(wire, 400, body.decode(errors="replace"), "upstream_error"))
+    if wire == "chat":
+        return b"data: %b\n\n" % json.dumps(payload).encode()
+    if wire == "responses":
+        inner = payload.get("error")
+        told = inner if isinstance(inner, dict) else {"message": str(inner or payload)}
+        fields = {key: told.get(key) for key in ("code", "message", "param")}
+        payload = {"type": "error", "sequence_number": 0, **fields}
+    return b"event: error\ndata: %b\n\n" % json.dumps(payload).encode()
+
+
 def models(model: str) -> bytes:
     """The list of models, in a form that is both vendors'."""
     one = {"id": model, "object": "model", "created": 0, "owned_by": "harness"}

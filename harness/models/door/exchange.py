@@ -20,13 +20,15 @@ from harness.errors import Fault, LimitReached, Parked, UsageError
 from harness.models.door import answers
 from harness.models.door.bodies import Body, conversation
 from harness.models.door.guest import Guest, met
+from harness.models.door.remains import so_far
 from harness.models.door.upstream import Answer, Refused, passed_back
 from harness.models.hire import Share
 from harness.models.wires.reading import Cut, Fold, NotAReply
+from harness.models.wires.sse import Event
 from harness.models.wires.table import WIRES
 from harness.past import Told
 from harness.trace import mark_of
-from harness.types import Request
+from harness.types import Reply, Request
 
 _AHEAD_CHUNKS = 256
 _LAST_WORDS_SECONDS = 30.0
@@ -97,6 +99,12 @@ class Exchange:
     headers: Mapping[str, str]
     query: str
     pipe: Pipe = field(default_factory=Pipe)
+    _under_way: bool = False
+    """Whether the endpoint is at work on it."""
+    _deserted: bool = False
+    _task: asyncio.Task[None] | None = None
+    _seen: list[Event] = field(default_factory=list)
+    """What it has streamed so far."""
 
     @property
     def streams(self) -> bool:
@@ -113,8 +121,8 @@ class Exchange:
 
     async def run(self) -> None:
         """Answer through the pipe, whatever happens; what the attempt comes to is the guest's."""
-        guest = self.guest
-        guest.names[str(self.body.payload.get("model"))] += 1
+        guest, self._task = self.guest, asyncio.current_task()
+        guest.sees(self.wire, self.body.payload)
         try:
             if guest.end is not None:
                 raise guest.end
@@ -149,25 +157,60 @@ class Exchange:
             await self._asked(request, mark, share)
 
     async def _asked(self, request: Request, mark: str, share: Share | None) -> None:
-        upstream, started = self.guest.upstream, time.monotonic()
+        guest, started = self.guest, time.monotonic()
         body = self._sent()
-        path = WIRES[self.wire].PATH + (f"?{self.query}" if self.query else "")
-        answer = await upstream.patience.ask(lambda: upstream.begin(path, body, self.headers))
         try:
-            held, payload = await self._passed(answer)
-            reply = upstream.read(WIRES[self.wire], payload, body)
-        except (NotAReply, OSError, upstream.Broken) as error:
-            said = upstream.unkeyed(f"{upstream.base_url}: {type(error).__name__} {error}")
-            await self._cut(said)
+            with guest.journal.queue.asking() as wait:
+                payload, reply, held = await self._answer(body)
+        except (NotAReply, OSError, guest.upstream.Broken) as error:
+            why = f"{guest.upstream.base_url}: {type(error).__name__} {error}"
+            await self._cut(guest.upstream.unkeyed(why))
             return
-        finally:
-            await answer.response.aclose()
+        except asyncio.CancelledError:
+            if self._under_way:
+                seen = so_far(WIRES[self.wire], self._seen, body)
+                guest.cut_off(guest.upstream.priced(seen, share))
+            raise
         reply = share.priced(reply) if share else reply
-        told = Told(mark, reply, time.monotonic() - started, payload)
-        self.guest.answered(request, told, live=True)
-        await self.guest.journal.trace.settled()
+        told = Told(mark, reply, time.monotonic() - started - wait.seconds, payload)
+        guest.answered(request, told, live=True)
+        await guest.journal.trace.settled()
         await self.pipe.put(held)
         await self.pipe.end()
+
+    async def _answer(self, body: bytes) -> tuple[dict[str, Any], Reply, bytes]:
+        """An answer, passed on but for its end: as the endpoint told it, read, and that end."""
+        upstream = self.guest.upstream
+        path = WIRES[self.wire].PATH + (f"?{self.query}" if self.query else "")
+        async with upstream.asking(path, body, self.headers, self) as answer:
+            try:
+                held, payload = await self._passed(answer)
+                return payload, upstream.read(WIRES[self.wire], payload, body), held
+            finally:
+                await answer.response.aclose()
+
+    def sent(self) -> None:
+        self._under_way = True
+
+    def troubled(self, why: str) -> None:
+        """A program that does not wait for the next try has not failed by itself."""
+        self._under_way = False
+        self.guest.hurt = Fault("model", why)
+        if self._deserted and self._task:
+            self._task.cancel()
+
+    def desert(self) -> None:
+        """The program has hung up: the call is made no more, unless it is at the endpoint."""
+        self._deserted = True
+        if not self._under_way and self._task:
+            why = f"no answer of {self.guest.upstream.base_url} while the program waited"
+            self.guest.hurt = self.guest.hurt or Fault("model", why)
+            self._task.cancel()
+
+    async def alive(self, answer: Answer, comments: bytes) -> None:
+        if comments:
+            self.pipe.open(200, {**passed_back(answer.response.headers), **_STREAM})
+            await self.pipe.put(comments)
 
     def _sent(self) -> bytes:
         fields: dict[str, Any] = {"model": self.guest.upstream.model}
@@ -197,6 +240,7 @@ class Exchange:
         held, chunk = b"", answer.first
         while True:
             events, answer.events = answer.events, []
+            self._seen += events
             for event in events:
                 fold.add(event)
             if fold.done:
@@ -244,9 +288,7 @@ class Exchange:
         guest.journal.trace.emit(
             "note", {"note": "call_refused", "why": trouble.kind, "message": trouble.message}
         )
-        self.pipe.open(refused.status, {**refused.headers, **answers.NEVER_AGAIN})
-        await self.pipe.put(refused.body)
-        await self.pipe.end()
+        await self._tell(refused.status, {**refused.headers, **answers.NEVER_AGAIN}, refused.body)
 
     async def _over(self, end: Exception) -> None:
         message = f"nothing more is answered in this attempt: {end}"
@@ -256,8 +298,13 @@ class Exchange:
         headers = dict(answers.NEVER_AGAIN)
         if retry:
             del headers["x-should-retry"]
+        await self._tell(status, headers, answers.error(self.wire, status, message, code))
+
+    async def _tell(self, status: int, headers: Mapping[str, str], error: bytes) -> None:
+        if self.pipe.head.done():
+            error = answers.as_event(self.wire, error)
         self.pipe.open(status, headers)
-        await self.pipe.put(answers.error(self.wire, status, message, code))
+        await self.pipe.put(error)
         await self.pipe.end()
 
 

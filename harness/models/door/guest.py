@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.api import Speech
+from harness import codec
+from harness.api import Speech, WireName
 from harness.errors import Fault, LimitReached
 from harness.meter import Meter
+from harness.models.door.manners import Manners, wanted
 from harness.models.door.upstream import Upstream
 from harness.past import Told
 from harness.trace import Journal
-from harness.types import Ending, Request
+from harness.types import Ending, Request, Usage
 
 
 @dataclass(slots=True)
@@ -33,7 +35,15 @@ class Guest:
     """What the last call met, if it met no reply; a program may well get over it."""
     names: Counter[str] = field(default_factory=Counter)
     """How often each model was asked for, by the name that the program has for it."""
+    manners: Manners = field(default_factory=Manners)
     calls: set[asyncio.Task[None]] = field(default_factory=set)
+    cut: int = 0
+    """Calls that the attempt's end has cut off, charged by what was known of them."""
+
+    def sees(self, wire: WireName, payload: Mapping[str, Any]) -> None:
+        """A request, before anything is done about it."""
+        self.names[str(payload.get("model"))] += 1
+        self.manners.see(payload, wanted(wire, self.upstream.knobs))
 
     def told(self, mark: str) -> Told | None:
         """What the same request was answered in an earlier try, each answer given once.
@@ -54,6 +64,14 @@ class Guest:
         self.meter.charge(told.reply.usage, live=live)
         self.hurt = None
 
+    def cut_off(self, usage: Usage) -> None:
+        """Charge a call that was under way when the attempt ended: what it has come to."""
+        self.cut += 1
+        self.journal.trace.emit(
+            "note", {"note": "call_cut_off", "usage": codec.dump(usage), "estimated": True}
+        )
+        self.meter.charge(usage, live=True)
+
     def ends(self, why: BaseException) -> None:
         if self.end is None:
             self.end = why
@@ -72,8 +90,16 @@ class Guest:
         await asyncio.gather(*calls, return_exceptions=True)
 
     def facts(self) -> Mapping[str, Any]:
-        asked = {"agent_models": dict(self.names), "agent_wire": self.speech.wire}
-        return {**self.speech.facts, **asked}
+        said = self.speech.facts
+        unequal = [*(said.get("agent_unequal") or ()), *self.manners.unequal()]
+        asked = {
+            "agent_models": dict(self.names),
+            "agent_wire": self.speech.wire,
+            "agent_settings": self.manners.settings(),
+            "agent_unequal": unequal,
+            "calls_cut_off": self.cut,
+        }
+        return {**said, **{key: value for key, value in asked.items() if value}}
 
 
 def met(kind: str, message: str) -> Exception:

@@ -13,6 +13,7 @@ import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import httpx2
 from starlette.requests import ClientDisconnect, Request
@@ -144,9 +145,24 @@ async def _called(request: Request, guest: Guest, wire: WireName) -> Response:
     task = asyncio.create_task(exchange.run())
     guest.calls.add(task)
     task.add_done_callback(lambda done: _done(done, exchange))
-    head = await asyncio.shield(exchange.pipe.head)
+    gone = asyncio.create_task(_gone(request))
+    try:
+        either: set[asyncio.Future[Any]] = {exchange.pipe.head, gone}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        gone.cancel()
+    if not exchange.pipe.head.done():
+        exchange.desert()
+        raise ClientDisconnect
+    head = exchange.pipe.head.result()
     passed = {k: v for k, v in head.headers.items() if k != "content-length"}
     return StreamingResponse(exchange.pipe.body(), head.status, headers=passed)
+
+
+async def _gone(request: Request) -> None:
+    """Until the program has hung up."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _done(task: asyncio.Task[None], exchange: Exchange) -> None:

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import httpx2
 
 from harness.errors import UsageError
-from harness.models.hire import Hire
+from harness.models.hire import Hire, Share
 from harness.models.knobs import Knobs
-from harness.models.openai import EndpointRefused, counted, unkeyed
+from harness.models.line import Line, pool_of
+from harness.models.openai import Endpoint, EndpointRefused, counted, http, unkeyed
+from harness.models.pool import Seat
 from harness.models.prices import Quote, Tariff
-from harness.models.retrying import Patience, Transient
+from harness.models.retrying import Transient
 from harness.models.trouble import Trouble, inside, sort, words
 from harness.models.wires.reading import NotAReply, Wire, payload_of
 from harness.models.wires.sse import Event, Parser
 from harness.models.wires.table import WIRES
-from harness.types import Reply
+from harness.types import Message, Reply, Usage
 
 _OURS = {
     *("host", "content-length", "connection", "transfer-encoding", "accept-encoding", "te"),
@@ -30,6 +34,8 @@ _OURS = {
 """Headers that are between two machines, or hold a key: they are not passed on."""
 _NOT_SPOKEN = (404, 405, 501)
 _CONNECT_SECONDS = 30.0
+_BYTES_A_TOKEN = 4
+_COMMENTS = re.compile(rb"(?:(?::[^\r\n]*)?(?:\r\n|\n|\r))*")
 
 
 @dataclass(slots=True)
@@ -42,6 +48,22 @@ class Answer:
     chunks: AsyncIterator[bytes] | None = None
     parser: Parser | None = None
     """Of a stream; None where the body is one JSON."""
+
+
+class Way(Protocol):
+    """The way back to whoever asked, while there is no answer yet."""
+
+    async def alive(self, answer: Answer, comments: bytes) -> None:
+        """The endpoint says, in comments that are no event, that it is at work."""
+        ...
+
+    def sent(self) -> None:
+        """A try is at the endpoint."""
+        ...
+
+    def troubled(self, why: str) -> None:
+        """It has failed, and there will be another, or there will not."""
+        ...
 
 
 class Refused(Exception):
@@ -62,21 +84,24 @@ class Upstream:
     """What a connection raises that fails in the middle of an answer."""
 
     def __init__(
-        self, model: str, base_url: str, key: str, knobs: Knobs, hire: Hire | None = None
+        self,
+        model: str,
+        endpoint: Endpoint,
+        knobs: Knobs,
+        line: Line | None = None,
+        hire: Hire | None = None,
     ) -> None:
         self.model = model
         self.hire = hire
-        self.base_url = base_url.rstrip("/")
-        self.tariff = Tariff(base_url, model, knobs.prices())
+        self.base_url = endpoint.base_url.rstrip("/")
+        self.tariff = Tariff(self.base_url, model, knobs.prices())
         self.quote = Quote(self.tariff, knobs.max_completion_tokens or knobs.max_tokens)
-        self.patience = Patience(knobs.attempts, first=knobs.first_pause)
         self.idle = knobs.idle
-        self._key = key
-        self._auth = _auth(base_url, key, knobs)
-        self._client = httpx2.AsyncClient(
-            timeout=httpx2.Timeout(knobs.timeout, connect=_CONNECT_SECONDS),
-            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64),
-        )
+        self._line = line or Line(pool_of(endpoint), knobs)
+        self.knobs = knobs
+        self._keys = endpoint.all_keys
+        self._texts = [key.text for key in self._keys]
+        self._client = http(httpx2.Timeout(knobs.timeout, connect=_CONNECT_SECONDS))
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -85,7 +110,7 @@ class Upstream:
         """UsageError where the endpoint plainly does not know the wire of a program."""
         try:
             answer = await self._client.post(
-                f"{self.base_url}{WIRES[wire].PATH}", content=b"{}", headers=self._headers({})
+                f"{self.base_url}{WIRES[wire].PATH}", content=b"{}", headers=self._headers({}, 0)
             )
         except httpx2.HTTPError as error:
             raise UsageError(
@@ -101,27 +126,56 @@ class Upstream:
     async def send(self, path: str, body: bytes, headers: Mapping[str, str]) -> httpx2.Response:
         """One whole exchange, tried once."""
         return await self._client.post(
-            self.base_url + path, content=body, headers=self._headers(headers)
+            self.base_url + path, content=body, headers=self._headers(headers, 0)
         )
 
-    async def begin(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """An answer whose first bytes are good, or Refused; Transient trouble may pass."""
+    def asking(
+        self, path: str, body: bytes, headers: Mapping[str, str], way: Way
+    ) -> AbstractAsyncContextManager[Answer]:
+        """An answer whose first bytes are good, tried with patience, or Refused.
+
+        It has its seat at the endpoint until the block ends.
+        """
+
+        async def begin(seat: Seat) -> Answer:
+            way.sent()
+            try:
+                return await self._begin(path, body, headers, seat, way)
+            except (Transient, EndpointRefused) as trouble:
+                way.troubled(str(trouble))
+                raise
+
+        return self._line.asking(begin, len(body) // _BYTES_A_TOKEN + 1, self._renew)
+
+    def _renew(self, at: int) -> bool:
+        text = self._keys[at].news(self._texts[at])
+        if text is None:
+            return False
+        self._texts[at] = text
+        return True
+
+    async def _begin(
+        self, path: str, body: bytes, headers: Mapping[str, str], seat: Seat, way: Way
+    ) -> Answer:
         request = self._client.build_request(
-            "POST", self.base_url + path, content=body, headers=self._headers(headers)
+            "POST", self.base_url + path, content=body, headers=self._headers(headers, seat.at)
         )
         try:
             response = await self._client.send(request, stream=True)
             try:
-                return await self._begun(response)
+                return await self._begun(response, seat, way)
             except BaseException:
                 await response.aclose()
                 raise
+        except TimeoutError:
+            raise Transient(f"{self.base_url}: silent for {self.idle:g} seconds") from None
         except httpx2.HTTPError as error:
             told = self.unkeyed(f"{type(error).__name__}: {error}")
             raise Transient(f"{self.base_url}: {words(told)}") from None
 
-    async def _begun(self, response: httpx2.Response) -> Answer:
+    async def _begun(self, response: httpx2.Response, seat: Seat, way: Way) -> Answer:
         headers = {name.lower(): value for name, value in response.headers.items()}
+        seat.told(headers)
         if response.status_code != 200:
             body = await response.aread()
             text = self.unkeyed(body.decode(errors="replace"))
@@ -134,6 +188,9 @@ class Upstream:
             if chunk is None:
                 raise Transient(f"{self.base_url}: the stream ended before it began")
             answer.first += chunk
+            if not answer.events:
+                alive, answer.first = comments(answer.first)
+                await way.alive(answer, alive)
         for event in answer.events:
             said = _object(event)
             if trouble := inside(said, headers):
@@ -165,37 +222,51 @@ class Upstream:
         served = {**reply.served, "price_source": source}
         return counted(replace(reply, usage=replace(reply.usage, usd=usd), served=served), body)
 
-    def unkeyed(self, text: str) -> str:
-        return unkeyed(text, self._key)
+    def priced(self, usage: Usage, share: Share | None) -> Usage:
+        """Tokens that nobody has priced, as a whole answer of so many would be."""
+        if share is None:
+            return replace(usage, usd=self.tariff.priced(usage)[0])
+        return share.priced(Reply(Message("assistant", ""), usage)).usage
 
-    def _headers(self, headers: Mapping[str, str]) -> dict[str, str]:
+    def unkeyed(self, text: str) -> str:
+        for key in self._texts:
+            text = unkeyed(text, key)
+        return text
+
+    def _headers(self, headers: Mapping[str, str], at: int) -> dict[str, str]:
         passed = {k: v for k, v in headers.items() if k.lower() not in _OURS}
         own = {"content-type": "application/json", "accept-encoding": "identity"}
-        return {"anthropic-version": "2023-06-01", **passed, **own, **self._auth}
+        return {"anthropic-version": "2023-06-01", **passed, **own, **self._auth(self._texts[at])}
+
+    def _auth(self, key: str) -> dict[str, str]:
+        of_anthropic = (httpx2.URL(self.base_url).host or "").endswith("anthropic.com")
+        if not key:
+            return {}
+        if self.knobs.auth == "x-api-key" or (self.knobs.auth == "auto" and of_anthropic):
+            return {"x-api-key": key}
+        return {"authorization": f"Bearer {key}"}
 
     def _meet(self, trouble: Trouble, response: httpx2.Response, body: bytes) -> None:
         match trouble.kind:
             case "transient":
-                raise Transient(trouble.message, trouble.retry_after)
+                raise Transient(trouble.message, trouble.retry_after, crowded=trouble.crowded)
             case "refused":
                 raise EndpointRefused(f"{self.base_url} refuses: {trouble.message}")
             case "overflow" | "refusal" | "broken":
                 raise Refused(trouble, response, body)
 
 
+def comments(begun: bytes) -> tuple[bytes, bytes]:
+    """The whole comments and empty lines that a stream begins with, and what comes after them."""
+    found = _COMMENTS.match(begun)
+    end = found.end() if found else 0
+    return begun[:end], begun[end:]
+
+
 def passed_back(headers: Mapping[str, str]) -> dict[str, str]:
     """What a program may know of the response's headers; what has been undone is not among it."""
     hidden = {*_OURS, "content-encoding", "set-cookie", "server", "date", "alt-svc"}
     return {k.lower(): v for k, v in headers.items() if k.lower() not in hidden}
-
-
-def _auth(base_url: str, key: str, knobs: Knobs) -> dict[str, str]:
-    of_anthropic = (httpx2.URL(base_url).host or "").endswith("anthropic.com")
-    if not key:
-        return {}
-    if knobs.auth == "x-api-key" or (knobs.auth == "auto" and of_anthropic):
-        return {"x-api-key": key}
-    return {"authorization": f"Bearer {key}"}
 
 
 def _object(event: Event) -> Mapping[str, Any]:

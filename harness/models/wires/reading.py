@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from harness.models.wires.sse import DONE, Event
-from harness.types import Reply, Request
+from harness.types import Reply, Request, Usage
 
 _HALF = re.compile("[\ud800-\udfff]")
 _SENSELESS = 1 << 53
@@ -59,6 +59,10 @@ class Wire(Protocol):
 
     def decode(self, payload: Any, /) -> Reply:
         """The reply in a response's JSON, without its price. NotAReply where there is none."""
+        ...
+
+    def usage(self, raw: Any, /) -> Usage:
+        """The tokens of one call, as this wire counts them."""
         ...
 
 
