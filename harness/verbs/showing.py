@@ -18,6 +18,7 @@ from harness.verbs.assemble import NO_MODEL, Loaded, load
 from harness.verbs.running import Job
 from results import quarantine
 from results.blobs import publish
+from results.grader import of_a_check
 from results.report.build import build
 from results.report.plain import as_json as report_json
 from results.report.reliability_text import as_text as reliability_text
@@ -38,9 +39,10 @@ def report(
     `fenced_by` is a quarantine list, or the folder of the check that wrote one.
     """
     fenced = None if fenced_by is None else quarantine.of_another(fenced_by)
+    checked = of_a_check(fenced_by)
     answers: list[Any] = []
     for folder in folders:
-        built = build(RunStore(folder), fenced=fenced)
+        built = build(RunStore(folder), fenced=fenced, checked=checked)
         answer = report_json(built)
         answers.append(answer)
         (folder / "report.json").write_text(json.dumps(answer, indent=1) + "\n")
@@ -64,7 +66,8 @@ def markdown(folders: list[Path], *, fenced_by: Path | None = None) -> None:
     """Print each run's report for a pull request."""
     fenced = None if fenced_by is None else quarantine.of_another(fenced_by)
     for folder in folders:
-        print(marking.as_markdown(build(RunStore(folder), fenced=fenced), str(folder)))
+        built = build(RunStore(folder), fenced=fenced, checked=of_a_check(fenced_by))
+        print(marking.as_markdown(built, str(folder)))
 
 
 def reliability(job: Job, times: int, *, as_json: bool) -> None:

@@ -11,10 +11,12 @@ from harness.types import Attempt
 from results import quarantine, table
 from results.blocks import Blocks, blocks
 from results.crossing import Arm, Crossed, crossing
+from results.grader import Grader, grader
 from results.manifest import Manifest
 from results.precision import Precision, precision
 from results.provenance import Provenance
 from results.regrades import Regrades, regrades
+from results.reliability import Table
 from results.report.notes import notes, of_the_run, stopped
 from results.store import RunStore
 from results.table import Cell, History, Summary
@@ -57,6 +59,8 @@ class Report:
     """Of each condition, by digest."""
     regrades: Mapping[str, Regrades]
     """Of each condition, by digest: how steady the verdict on one patch is."""
+    grader: Grader
+    """What a check of these tasks says of the grader, and the scores corrected for it."""
     rows: tuple[Row, ...]
     faults: tuple[FaultGroup, ...]
     blocks: Blocks
@@ -69,18 +73,24 @@ class Report:
 
 
 def build(
-    run: Path | RunStore, *, fenced: Mapping[str, str] | None = None, level: float = 0.95
+    run: Path | RunStore,
+    *,
+    fenced: Mapping[str, str] | None = None,
+    checked: Table | None = None,
+    level: float = 0.95,
 ) -> Report:
     """The report on one run, finished or under way.
 
-    `fenced` is a quarantine list to go by instead of the one in the run's folder.
+    `fenced` is a quarantine list to go by instead of the one in the run's folder, `checked` the
+    gradings of the check that wrote it.
     UsageError where the folder is no run, Damaged where a file of it is not what was written.
     """
     store = run if isinstance(run, RunStore) else RunStore(run)
     manifest = store.manifest()
     fenced = quarantine.read(store.folder) if fenced is None else fenced
     found = table.histories(store.records(), where=str(store.ledger.path))
-    return reported(store.folder.resolve().name, manifest, found, fenced=fenced, level=level)
+    name = store.folder.resolve().name
+    return reported(name, manifest, found, fenced=fenced, checked=checked, level=level)
 
 
 def reported(
@@ -89,6 +99,7 @@ def reported(
     found: Mapping[Attempt, History],
     *,
     fenced: Mapping[str, str],
+    checked: Table | None = None,
     level: float = 0.95,
 ) -> Report:
     """The report on a run that has been read already, or that never was a folder."""
@@ -106,6 +117,7 @@ def reported(
         conditions=summaries,
         precision={d: precision(manifest, found, d, level=level) for d in manifest.conditions},
         regrades={d: regrades(manifest, found, d, level=level) for d in manifest.conditions},
+        grader=grader(checked, manifest.tasks, summaries, level=level),
         rows=_rows(manifest, found),
         faults=_faults(found),
         blocks=whole,

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from results.comparison import Compared, Comparison
 from results.crossing import Crossed
-from results.report import crossing_text
+from results.report import crossing_text, grader_text
 from results.report.build import Report
 from results.report.layout import clean, cut, duration, money, percent, span
 from results.stats.equivalence import Word
@@ -29,6 +29,7 @@ def as_markdown(report: Report, folder: str) -> str:
         list(_passes(report)),
         list(_crossed(report.crossed)),
         list(_faults(report)),
+        list(_corrected(report)),
         list(_notes(report.notes)),
         [f"Recompute: {_code(f'harness report {shlex.quote(folder)} --markdown')}"],
     ]
@@ -83,6 +84,27 @@ def _score(i: int, one: Summary, report: Report) -> list[str]:
         _dollars(precision.usd_per_solved),
         duration(one.cost.seconds_per_solved.value),
     ]
+
+
+def _corrected(report: Report) -> Iterator[str]:
+    """Raw, adjusted and corrected scores, where a check says something of the grader."""
+    found = report.grader
+    if not found.tasks:
+        return
+    rows = [
+        [
+            _key(i),
+            f"{percent(one.raw.rate.value)} {_ends(one.raw.rate)}",
+            "-"
+            if not one.adjusted
+            else f"{percent(one.adjusted.rate.value)} {_ends(one.adjusted.rate)}",
+            f"{percent(found.corrected[one.digest].value)} {_ends(found.corrected[one.digest])}",
+        ]
+        for i, one in enumerate(report.conditions)
+    ]
+    yield from _table(["", "raw", "without quarantined tasks", "corrected for the grader"], rows)
+    yield ""
+    yield _plain(grader_text.sentence(found))
 
 
 def _passes(report: Report) -> Iterator[str]:

@@ -9,6 +9,7 @@ from results.precision import Precision
 from results.regrades import regraded
 from results.report.build import FaultGroup, Report, Row
 from results.report.crossing_text import as_lines as crossed
+from results.report.grader_text import sentence
 from results.report.layout import clean, cut, duration, grid, money, percent, span
 from results.report.regrades_text import as_lines as regrades
 from results.stats.estimate import Estimate
@@ -27,7 +28,7 @@ def as_text(report: Report, *, width: int = 100, full: bool = False) -> str:
         _legend(report.conditions, keys, width),
         _conditions(report.conditions, keys, width),
         _bills(report.conditions, keys, width),
-        _adjusted(report.conditions, keys, width),
+        _adjusted(report, keys, width),
         _precision(report, keys, width),
         _passes(report, keys, width),
         regrades(report.regrades, keys, width),
@@ -112,21 +113,27 @@ def _bills(conditions: Sequence[Summary], keys: Mapping[str, str], width: int) -
     return grid(head, rows, width=width) if rows else []
 
 
-def _adjusted(conditions: Sequence[Summary], keys: Mapping[str, str], width: int) -> list[str]:
-    """Raw and adjusted side by side, where a quarantine list says that there is a difference."""
+def _adjusted(report: Report, keys: Mapping[str, str], width: int) -> list[str]:
+    """Raw, adjusted and corrected side by side, where a quarantine list or a check is known."""
+    checked = report.grader.tasks > 0
     rows = [
         [
             keys[c.digest],
             _rate(c.raw),
             _rate(c.adjusted),
-            str(c.adjusted.tasks),
-            span(c.adjusted.bounds),
+            str(c.adjusted.tasks) if c.adjusted else "-",
+            span(c.adjusted.bounds if c.adjusted else None),
+            _estimate(report.grader.corrected[c.digest]),
         ]
-        for c in conditions
-        if c.adjusted
+        for c in report.conditions
+        if c.adjusted or checked
     ]
     head = ["", "raw pass %", "adjusted pass %", "tasks\nleft", "adjusted\nbounds %"]
-    return grid(head, rows, width=width) if rows else []
+    head.append("corrected for\nthe grader %")
+    if not rows:
+        return []
+    said = [sentence(report.grader)] if checked else []
+    return grid(head, rows, width=width) + [p for text in said for p in _wrapped(text, width)]
 
 
 def _precision(report: Report, keys: Mapping[str, str], width: int) -> list[str]:
@@ -229,11 +236,18 @@ def _notes(report: Report, keys: Mapping[str, str], width: int) -> list[str]:
     lines = [piece for note in report.notes for piece in _wrapped(note, width, "- ")]
     blanks: dict[str, list[str]] = {}
     for c in report.conditions:
-        for reason in _reasons(c, report.precision[c.digest]):
+        for reason in (*_reasons(c, report.precision[c.digest]), *_uncorrected(report, c)):
             blanks.setdefault(reason, []).append(keys[c.digest])
     for reason, those in blanks.items():
         lines += _wrapped(f"a dash for {', '.join(those)}: {reason}", width, "- ")
     return lines
+
+
+def _uncorrected(report: Report, condition: Summary) -> list[str]:
+    """Why a score that stands beside its adjusted one was not corrected."""
+    corrected = report.grader.corrected[condition.digest]
+    shown = condition.adjusted or report.grader.tasks
+    return [corrected.reason] if shown and corrected.value is None else []
 
 
 def _reasons(condition: Summary, found: Precision) -> list[str]:
@@ -245,10 +259,14 @@ def _reasons(condition: Summary, found: Precision) -> list[str]:
     return [reason for reason in dict.fromkeys(reasons) if reason]
 
 
+def _estimate(found: Estimate) -> str:
+    return "-" if found.value is None else f"{percent(found.value)} {span((found.low, found.high))}"
+
+
 def _rate(score: Score | None) -> str:
     if score is None or score.rate.value is None:
         return "-"
-    return f"{percent(score.rate.value)} {span((score.rate.low, score.rate.high))}"
+    return _estimate(score.rate)
 
 
 def _list(counts: Mapping[str, int]) -> str:

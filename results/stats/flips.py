@@ -29,10 +29,11 @@ def at_most(gradings: int, *, level: float = 0.95) -> float:
 class Errors:
     """A grader's mistakes, counted on patches whose truth is known."""
 
-    good_failed: int
+    good_failed: float
+    """A count, or a sum of shares where a patch was graded several times and counts once."""
     good: int
     """Gradings of reference patches."""
-    bad_passed: int
+    bad_passed: float
     bad: int
     """Gradings of empty or broken patches."""
 
@@ -53,20 +54,34 @@ def rogan_gladen(observed: float, false_negative: float, false_positive: float) 
     return min(1.0, max(0.0, (observed - false_positive) / power))
 
 
-def corrected(solved: int, graded: int, errors: Errors, *, level: float = 0.95) -> Corrected | None:
-    """A score corrected for its grader, carrying the uncertainty of the correction (delta method).
+def corrected(
+    solved: float, graded: int, errors: Errors, *, level: float = 0.95
+) -> Corrected | None:
+    """A score corrected for its grader, carrying the uncertainty of the correction.
 
-    None where there is nothing to correct with.
+    The interval is that of Lang and Reiczigel 2014, which keeps a width where no control was
+    graded wrongly. None where there is nothing to correct with.
     """
     if min(graded, errors.good, errors.bad) == 0:
         return None
-    p, fn, fp = solved / graded, errors.good_failed / errors.good, errors.bad_passed / errors.bad
-    value = rogan_gladen(p, fn, fp)
+    fn, fp = errors.good_failed / errors.good, errors.bad_passed / errors.bad
+    value = rogan_gladen(solved / graded, fn, fp)
     if value is None:
         return None
+    low, high = _lang_reiczigel(solved, graded, errors, normal_ppf((1 + level) / 2))
+    return Corrected(value, (min(low, value), max(high, value)), fn, fp)
+
+
+def _lang_reiczigel(solved: float, graded: int, errors: Errors, z: float) -> Interval:
+    n, good, bad = graded + z * z, errors.good + 2, errors.bad + 2
+    p = (solved + z * z / 2) / n
+    fn, fp = (errors.good_failed + 1) / good, (errors.bad_passed + 1) / bad
     power = 1 - fn - fp
-    variance = p * (1 - p) / graded
-    variance += value**2 * fn * (1 - fn) / errors.good
-    variance += (1 - value) ** 2 * fp * (1 - fp) / errors.bad
-    reach = normal_ppf((1 + level) / 2) * sqrt(variance) / power
-    return Corrected(value, (max(0.0, value - reach), min(1.0, value + reach)), fn, fp)
+    if power <= 0:
+        return 0.0, 1.0
+    value = (p - fp) / power
+    of_good, of_bad = fn * (1 - fn) / good, fp * (1 - fp) / bad
+    middle = value + 2 * z * z * (value * of_good - (1 - value) * of_bad)
+    variance = p * (1 - p) / n + value**2 * of_good + (1 - value) ** 2 * of_bad
+    reach = z * sqrt(variance) / power
+    return min(1.0, max(0.0, middle - reach)), max(0.0, min(1.0, middle + reach))
