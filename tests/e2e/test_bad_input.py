@@ -33,7 +33,7 @@ def part(word: str, *, scaffold: str = "bash", tasks: str = "demo") -> tuple[str
         (("run", "no-such.toml"), "no-such.toml: No such file"),
         (with_("--select", "no-such-task"), "no-such-task"),
         (with_("--shard", "5/3"), "5/3"),
-        (with_("--usd", "1"), "price_in="),
+        (with_("--usd", "1"), "--price m:in=..,out=.."),
         (with_("--turns", "0"), "limit turns is 0"),
         (with_(), "no endpoint answers at http://127.0.0.1:9/v1"),
         (("grade", "none.json"), "none.json"),
