@@ -8,14 +8,16 @@ tried in a second.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from harness.models.pace import Pace
 from harness.models.quota import Quota
 
-FIRST = 8
+FIRST = 64
 """So many calls at a time before anything is known."""
+_MORE = 3
+"""For every call that is served, while none has been refused: fourfold with every round trip."""
 MOST = 4096
 _PERIODS = (1.0, 60.0, 3600.0, 86_400.0)
 _MARGIN = 0.01
@@ -24,12 +26,7 @@ _ROUNDED = 0.5
 """Seconds by which a limit may be new later than was told."""
 _PATIENCE = (64, 2048)
 """Welcomes in a row before one call more is tried than was once too many."""
-_WINDOW = 60.0
 _FINE = 10.0
-_FEW = 5
-"""From fewer calls than these no rate can be told."""
-_SLOWER, _FASTER = 0.9, 0.003
-"""A rate that was too high is cut by a tenth, and grows by a third of a percent in a second."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 
 
@@ -43,6 +40,8 @@ class Grant:
     """How much of each resource had been taken when it began, it included."""
     busy: int
     """How many calls were under way, it included."""
+    pressed: bool
+    """Whether they were at least the half of what there is room for."""
 
 
 @dataclass(slots=True)
@@ -115,8 +114,8 @@ class Lane:
     opens: float = 0.0
     """No call begins before: the endpoint has asked for it."""
     gauges: dict[str, Gauge] = field(default_factory=dict)
-    rate: float | None = None
-    """Calls in a second, where they were found to be too many without a word in the headers."""
+    pace: Pace = field(default_factory=Pace)
+    """Of calls that were found to be too many without a word in the headers."""
     _ceiling: float = MOST
     _patience: int = _PATIENCE[0]
     _welcomes: int = 0
@@ -126,11 +125,6 @@ class Lane:
     """How often in a row the key was refused. Until it is not, one call at a time asks again."""
     served: int = 0
     _denied_at: float = -1.0
-    _paced_at: float = 0.0
-    _begun_at: float | None = None
-    _begun: deque[float] = field(default_factory=deque)
-    """When those calls of the last minute began that were not turned away."""
-    _started: float | None = None
 
     @property
     def seats(self) -> int:
@@ -140,25 +134,18 @@ class Lane:
         """Seconds until a call may begin; None where another has to end first."""
         if self.busy >= self.seats:
             return None
-        pause = max(self.opens - now, 0.0)
-        if self.rate is not None and self._begun_at is not None:
-            self._quicken(now)
-            pause = max(pause, self._begun_at + 1 / self.rate - now)
+        pause = max(self.opens - now, self.pace.wait(now))
         for name, gauge in self.gauges.items():
             pause = max(pause, gauge.wait(1 if name == "requests" else tokens, now))
         return pause
 
     def begin(self, tokens: int, now: float) -> Grant:
         self.busy += 1
-        self._begun_at = now
-        self._started = now if self._started is None else self._started
-        self._begun.append(now)
-        while self._begun[0] < now - _WINDOW:
-            self._begun.popleft()
+        self.pace.begin(now)
         for name, gauge in self.gauges.items():
             gauge.taken += 1 if name == "requests" else tokens
         taken = {name: gauge.taken for name, gauge in self.gauges.items()}
-        return Grant(now, tokens, taken, self.busy)
+        return Grant(now, tokens, taken, self.busy, 2 * self.busy >= self.seats)
 
     def end(self) -> None:
         self.busy -= 1
@@ -168,16 +155,17 @@ class Lane:
         for name, quota in quotas.items():
             self.gauges.setdefault(name, Gauge()).tell(quota, grant, name, now)
         if quotas:
-            self.rate = None
+            self.pace.forget()
 
     def welcomed(self, grant: Grant) -> None:
-        """A call was served: one more at a time, but beyond what was once too many only slowly."""
+        """A call was served: more at a time, but beyond what was once too many only slowly."""
         self._refused = self.denials = 0
         self.served += 1
-        if grant.busy < int(self.width) - 1:
+        if not grant.pressed:
             return  # it was not for want of width that there were no more
         if self.width < self._ceiling:
-            self.width = min(self.width + 1, MOST)
+            more = _MORE if self._ceiling == MOST else 1
+            self.width = min(self.width + more, self._ceiling)
             return
         self._welcomes += 1
         if self._welcomes >= self._patience:
@@ -187,18 +175,20 @@ class Lane:
     def turned_away(self, grant: Grant, asked: float | None, now: float) -> None:
         """A call was refused for there being too many. Those begun before the last cut say nothing
         new but how long to wait."""
-        self._refused += 1
-        if self._begun:
-            self._begun.pop()
-        grown = min(_FIRST_PAUSE * 2 ** min(self._refused - 1, 10), _LONGEST_PAUSE)
-        self.opens = max(self.opens, now + (grown if asked is None else asked))
+        if asked is not None:
+            self.opens = max(self.opens, now + asked)
         if grant.at <= self._cut_at:
+            self.pace.not_that()
             return
         self._cut_at = now
+        self._refused += 1
+        if asked is None:
+            grown = min(_FIRST_PAUSE * 2 ** min(self._refused - 1, 10), _LONGEST_PAUSE)
+            self.opens = max(self.opens, now + grown)
         if self.gauges:
             self._found_stepwise(grant)
         else:
-            self._slow(now)
+            self.pace.cut(now)
         if grant.busy >= int(self.width) - 1:
             self._narrow(grant)
 
@@ -224,16 +214,3 @@ class Lane:
         for gauge in self.gauges.values():
             if gauge.full_at is not None and gauge.left < gauge.limit / 2:
                 gauge.stepwise = True
-
-    def _slow(self, now: float) -> None:
-        since = min(_WINDOW, now - (self._started or 0.0))
-        if len(self._begun) < _FEW:
-            return
-        measured = len(self._begun) / max(1.0, since)
-        self.rate = _SLOWER * min(self.rate or measured, measured)
-        self._paced_at = now
-
-    def _quicken(self, now: float) -> None:
-        if self.rate is not None and now > self._paced_at:
-            self.rate *= (1 + _FASTER) ** (now - self._paced_at)
-            self._paced_at = now

@@ -145,6 +145,49 @@ def test_a_limit_that_nobody_tells_is_found_out() -> None:
     assert tally.share_refused < 0.03
 
 
+@pytest.mark.parametrize(
+    ("per_minute", "burst", "people", "latency"),
+    [
+        (300, 1 / 60, 60, 0.2),
+        (300, 1, 60, 0.2),
+        (1200, 1 / 10, 400, 10.0),
+        (120, 1 / 6, 30, 5.0),
+    ],
+    ids=["small-burst", "a-minute-at-once", "many-slow", "few"],
+)
+def test_after_the_first_overshoot_at_a_limit_that_nobody_tells_most_of_it_is_used_again(
+    per_minute: float, burst: float, people: int, latency: float
+) -> None:
+    there = Bucket(per_minute, burst=burst, tells=False)
+
+    async def minutes() -> Tally:
+        return await crowd(Pool(), partial(there.take, 1), people=people, latency=latency, warm=1)
+
+    tally = run(minutes())
+    assert tally.served >= 0.9 * per_minute * MINUTES
+    assert tally.share_refused < 0.02
+
+
+def test_where_nobody_is_refused_a_thousand_are_under_way_within_a_few_round_trips() -> None:
+    pool, under_way, most = Pool(), 0, list[int]()
+
+    async def call() -> None:
+        nonlocal under_way
+        while now() < 5:
+            async with pool.seat(pool.place()) as seat:
+                under_way += 1
+                most.append(under_way) if now() >= 3 else None
+                await asyncio.sleep(1)
+                under_way -= 1
+                seat.welcomed()
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*(call() for _ in range(1000)))
+
+    run(all_of_them())
+    assert max(most) == 1000
+
+
 def test_so_many_at_a_time_as_are_welcome() -> None:
     under_way, most = 0, 6
     pool, tally = Pool(), Tally()
