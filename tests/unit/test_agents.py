@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import json
 import re
 import tomllib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from harness.api import Hosting
+from harness.api import Endpoint, Hosting, Session
 from harness.errors import Fault, UsageError
 from harness.registry import build
-from harness.types import Part
+from harness.types import Brief, Environment, ExecResult, Limits, Part, Reply, Request, TaskId
 from scaffolds import AGENTS, SCAFFOLDS
 from scaffolds.external import interpreters, known
 from scaffolds.external.agent import Agent, filled
+from scaffolds.external.layer import Layer
 from scaffolds.external.scaffold import External
 
 STATEMENT = """--help "quoted" 'single' \\ `id` $(id) $HOME ${token} %s {model} \t
@@ -42,6 +46,42 @@ def built(name: str, **knobs: str) -> External:
 def test_every_agent_goes_by_its_name_and_none_is_forgotten() -> None:
     assert sorted(AGENTS) == sorted(agent.name for agent in known.AGENTS)
     assert [built(agent.name).agent for agent in known.AGENTS] == list(known.AGENTS)
+
+
+class Box:
+    """Lets every command succeed, and remembers how long it was given."""
+
+    facts: Mapping[str, Any] = {}
+
+    def __init__(self) -> None:
+        self.given: dict[str, float] = {}
+
+    async def exec(self, argv: Sequence[str], /, *, kill_after: float, **_: Any) -> ExecResult:
+        self.given[argv[0]] = kill_after
+        return ExecResult(0, b"", 0.1)
+
+    async def read(self, path: str, /, *, limit: int = 0) -> bytes:
+        raise FileNotFoundError(path)
+
+    async def write(self, path: str, data: bytes, /) -> None:
+        pass
+
+
+class Silent:
+    async def complete(self, request: Request, /) -> Reply:
+        raise AssertionError("it asks through the door")
+
+
+def test_its_time_is_the_attempts_alone_which_waits_for_the_endpoint() -> None:
+    async def install(agent: Agent) -> Layer:
+        return Layer(Path("/layer"), ("/start",), {})
+
+    box = Box()
+    door = Endpoint("http://door", "token")
+    session = Session(box, Silent(), Limits(seconds=5), lambda *_: None, door, calls=lambda: 1)
+    brief = Brief(TaskId("t"), "do it", Environment("image", "/app"))
+    asyncio.run(External(known.AGENTS[0], install=install).solve(brief, session))
+    assert box.given["/start"] > 1000
 
 
 def test_a_constant_has_less_than_thirty_lines() -> None:
