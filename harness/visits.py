@@ -30,9 +30,14 @@ class Visits:
     groups: list[list[str]]
 
     @property
+    def reordered(self) -> bool:
+        """Whether tasks come in the order of their images, not in the plan's random one."""
+        return len(self.groups) > 1
+
+    @property
     def says(self) -> str:
         """What the order does to interleaving; nothing where it is the plan's."""
-        if len(self.groups) < 2:
+        if not self.reordered:
             return ""
         return (
             "the images take more than the disk allows: attempts come in "

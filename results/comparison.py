@@ -8,6 +8,8 @@ from itertools import chain, combinations, compress
 from math import isnan, nan
 from typing import Literal, TypeAlias
 
+import numpy as np
+
 from harness.errors import UsageError
 from results.crossing import Arm, Crossed, crossing
 from results.regrades import of_one_patch
@@ -16,8 +18,9 @@ from results.stats.cost import drawn, marginal, per_solved, ratio_of_ratios, spe
 from results.stats.differences import Paired, pair
 from results.stats.equivalence import Word, equivalence, word
 from results.stats.estimate import Estimate, PValue, nothing
-from results.stats.many import RankSet, holm, ranks
+from results.stats.many import RankSet, Simultaneous, contrast, holm, max_t, rank_sets
 from results.stats.paired import Pairs, mcnemar_exact, mcnemar_midp, pairs, tango
+from results.stats.scores import Array, as_scores, task_means
 from results.stats.seeded import Random, generator
 from results.systems import Source, System, systems
 
@@ -79,6 +82,8 @@ class Comparison:
     correlation: float | None
     """Of the two systems' verdicts over tasks; None where one of them does not vary."""
     difference: Differs
+    together: Estimate
+    """The difference with an interval that holds together with those of all other pairs."""
     costs: Costs
     p_holm: float | None
     """The p-value for new issues, adjusted for all comparisons made together."""
@@ -97,8 +102,10 @@ class Comparison:
 class Compared:
     systems: tuple[System, ...]
     pairs: tuple[Comparison, ...]
+    together: Simultaneous
+    """Every difference for new issues, with intervals that all hold at once."""
     ranks: tuple[RankSet, ...]
-    """The ranks that the data leave open to each system, all at once."""
+    """The ranks that these leave open to each system, all at once."""
     crossed: Crossed | None
     """How much is model and how much scaffold, where the systems are crossed."""
     margin: float
@@ -124,18 +131,39 @@ def compare(
     tested = [draft for draft, _ in drafts if draft.difference.p.p is not None]
     adjusted = holm([draft.difference.p.p or 0.0 for draft in tested])
     of = {(c.first, c.second): p for c, p in zip(tested, adjusted, strict=True)}
-    told = tuple(_told(c, paired, of.get((c.first, c.second)), margin) for c, paired in drafts)
     tasks = list(dict.fromkeys(task for system in found for task in system.tasks))
-    columns = [[system.verdicts.get(task, ()) for task in tasks] for system in found]
+    together = max_t(_means(found, tasks), rng=generator(seed), level=level)
+    told = tuple(
+        _told(_among(c, together, level), paired, of.get((c.first, c.second)), margin)
+        for c, paired in drafts
+    )
     return Compared(
         tuple(found),
         told,
-        tuple(ranks(columns, rng=rng, level=level)),
+        together,
+        tuple(rank_sets(together, len(found))),
         _crossed(found, tasks, seed, level),
         margin,
         seed,
         level,
     )
+
+
+def _means(found: Sequence[System], tasks: Sequence[str]) -> Array:
+    """Tasks x systems, repeats averaged; NaN where a system did not measure a task."""
+    tables = [[s.verdicts.get(task, [nan] * s.repeats) for task in tasks] for s in found]
+    return np.stack([task_means(as_scores(table)) for table in tables], axis=1)
+
+
+def _among(draft: Comparison, together: Simultaneous, level: float) -> Comparison:
+    """The comparison with its interval among all of them."""
+    held = contrast(together, draft.first, draft.second)
+    value, n = draft.difference.new_issues.value, draft.shared
+    if held is None:
+        reason = "an interval among all pairs takes two shared tasks that do not all say the same"
+        return replace(draft, together=Estimate(value, None, None, "B", "max-T", n, level, reason))
+    low, high = (max(-1.0, min(1.0, end)) for end in held)
+    return replace(draft, together=Estimate(value, low, high, "B", "max-T", n, level))
 
 
 def _crossed(
@@ -172,6 +200,7 @@ def _compared(
         agreement=None if table is None else (table.both + table.neither) / table.n,
         correlation=differences.correlation(paired) if len(paired.repos) > 1 else None,
         difference=differs if all(names) else _nameless(differs),
+        together=nothing("B", "max-T", "the pairs have not been looked at together"),
         costs=_costs(tables, bills, level=level, rng=rng),
         p_holm=None,
         word=None,

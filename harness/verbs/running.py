@@ -163,7 +163,7 @@ async def _each(
 ) -> None:
     if not job.afar:
         await _prepare(job, due)
-        due = await ordered(job.assembly, due)
+        due = await ordered(job.assembly, due, stops=job.experiment.stop_when is not None)
     with bar(len(due), job.folder.name, quiet=job.quiet) as shown:
         job.assembly.pools.tell(shown.say)
         gate = Gate(_probes(job), shown.say, Patience(faults=max(3, job.experiment.width)))

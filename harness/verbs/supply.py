@@ -11,12 +11,15 @@ from harness.sandboxes.prospects import Foreseeing, Prospect
 from harness.sandboxes.sizes import spoken
 from harness.types import Attempt, Environment, Faulted, Record
 from harness.verbs.assemble import Assembly, tell
-from harness.visits import visits
+from harness.visits import Visits, visits
 from results.store import RunStore
 
 
-async def ordered(assembly: Assembly, due: list[Attempt]) -> list[Attempt]:
-    """The attempts in an order that pulls each image once, where a budget of disk asks for one."""
+async def ordered(assembly: Assembly, due: list[Attempt], *, stops: bool) -> list[Attempt]:
+    """The attempts in an order that pulls each image once, where a budget of disk asks for one.
+
+    UsageError where the run `stops` by what it sees, and so has to keep the plan's random order.
+    """
     boxes = assembly.sandboxes.inner
     supply = boxes.supply if isinstance(boxes, Supplied) else None
     if not isinstance(supply, Foreseeing) or supply.disk is None:
@@ -31,9 +34,20 @@ async def ordered(assembly: Assembly, due: list[Attempt]) -> list[Attempt]:
         )
     known = {one.name: one.layers for one in found.images if not one.why_unknown}
     made = visits(due, image_of, {**known, "": {}}, supply.disk)
+    if stops:
+        refuse_another_order(made)
     if made.says:
         tell(made.says)
     return made.attempts
+
+
+def refuse_another_order(made: Visits) -> None:
+    """UsageError where tasks would come group by group: what is seen first would be no sample."""
+    if made.reordered:
+        raise UsageError(
+            "--stop-when needs the tasks in random order, and --disk would take them in "
+            f"{len(made.groups)} groups of images: raise --disk, or leave --stop-when out"
+        )
 
 
 def refuse_what_never_fits(found: Prospect, disk: int | None) -> None:

@@ -61,6 +61,7 @@ def _scores(found: Compared, width: int) -> list[str]:
 
 def _differences(found: Compared, width: int) -> list[str]:
     head = ["", "tasks\nshared", "points", "A: reruns", "B: new issues", "C: new\nrepositories"]
+    head += ["B, all pairs\nat once"] if len(found.pairs) > 1 else []
     head += ["p (B)\nHolm", "p (C)", "verdict on\nthe first"]
     rows = [
         [
@@ -70,6 +71,7 @@ def _differences(found: Compared, width: int) -> list[str]:
             _span(pair.difference.rerun),
             _span(pair.difference.new_issues),
             _span(pair.difference.new_repos),
+            *([_span(pair.together)] if len(found.pairs) > 1 else []),
             _p(pair.p_holm),
             _p(pair.difference.p_repos.p),
             pair.word or "-",
@@ -117,6 +119,11 @@ def _notes(found: Compared) -> Iterator[str]:
         f"equivalent: within {100 * found.margin:g} points (TOST at 5%); undecided is not a tie. "
         f"Resampled with seed {found.seed}"
     )
+    if len(found.pairs) > 1 and found.together.critical is not None:
+        yield (
+            f"all pairs at once: each {found.level:.0%} interval {found.together.critical:.2f} "
+            "standard errors wide to either side, so that all hold together (max-T)"
+        )
     yield from _warnings(found)
     blanks: dict[str, list[str]] = {}
     for pair in found.pairs:
@@ -149,6 +156,9 @@ def _reasons(pair: Comparison) -> Iterator[str]:
     found, costs = pair.difference, pair.costs
     answers: list[Estimate | PValue] = [found.p, found.p_repos]
     answers += [e for e in (found.rerun, found.new_issues, found.new_repos) if e.low is None]
+    answers += (
+        [pair.together] if pair.together.low is None and found.new_issues.low is not None else []
+    )
     answers += [e for e in (costs.ratio, costs.per_extra_solve) if e.low is None or e.high is None]
     yield from (answer.reason for answer in answers if answer.reason)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from math import isnan, nan
 
 import numpy as np
 
@@ -42,8 +41,8 @@ class Contrast:
 
 @dataclass(frozen=True, slots=True)
 class Simultaneous:
-    critical: float
-    """How many standard errors wide every interval is, in place of 1.96."""
+    critical: float | None
+    """How many standard errors wide every interval is, in place of 1.96; None without any."""
     contrasts: tuple[Contrast, ...]
     left_out: tuple[tuple[int, int], ...]
     """Pairs that share fewer than two tasks, or never differ."""
@@ -62,7 +61,7 @@ def max_t(
     usable = [k for k in range(len(every)) if _spread(columns[:, k]) > 0]
     left_out = tuple(every[k] for k in range(len(every)) if k not in usable)
     if not usable:
-        return Simultaneous(nan, (), left_out)
+        return Simultaneous(None, (), left_out)
     table = columns[:, usable]
     value, se = np.nanmean(table, axis=0), np.array([_spread(column) for column in table.T])
     largest = _largest(table, value, rng, draws)
@@ -105,20 +104,14 @@ def rank_sets(found: Simultaneous, systems: int) -> list[RankSet]:
     return [RankSet(1 + better[i], systems - worse[i]) for i in range(systems)]
 
 
-def ranks(
-    systems: Sequence[Sequence[Sequence[float]]], *, rng: np.random.Generator, level: float = 0.95
-) -> list[RankSet]:
-    """Rank sets from each system's verdicts: a list over the same tasks of lists over repeats."""
-    columns = [[_mean(repeats) for repeats in system] for system in systems]
-    means = np.array(columns, dtype=np.float64).T
-    if means.size == 0:
-        return [RankSet(1, len(systems)) for _ in systems]
-    return rank_sets(max_t(means, rng=rng, level=level), len(systems))
-
-
-def _mean(repeats: Sequence[float]) -> float:
-    kept = [value for value in repeats if not isnan(value)]
-    return sum(kept) / len(kept) if kept else nan
+def contrast(found: Simultaneous, first: int, second: int) -> tuple[float, float] | None:
+    """The simultaneous interval of a difference, whichever way round it was made."""
+    for one in found.contrasts:
+        if (one.first, one.second) == (first, second):
+            return one.low, one.high
+        if (one.second, one.first) == (first, second):
+            return -one.high, -one.low
+    return None
 
 
 def _spread(column: Array) -> float:

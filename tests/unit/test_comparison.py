@@ -152,3 +152,21 @@ def test_runs_without_a_task_in_common_say_so(tmp_path: Path) -> None:
     found = compare([one, other])
     assert found.pairs[0].shared == 0 and found.pairs[0].word is None
     assert "no task was measured under both" in as_text(found)
+
+
+def test_three_systems_have_intervals_that_hold_at_once(tmp_path: Path) -> None:
+    found = compare([run(tmp_path / name, n) for name, n in (("a", 30), ("b", 18), ("c", 18))])
+    far, _, same = found.pairs
+    assert found.together.critical is not None and found.together.critical > 1.96
+    alone, together = far.difference.new_issues, far.together
+    assert together.method == "max-T" and together.value == alone.value == pytest.approx(0.3)
+    assert together.low is not None and alone.low is not None and together.high is not None
+    assert 0 < together.low < 0.3 < together.high
+    assert same.together.low is None and "do not all say the same" in same.together.reason
+    lines = as_text(found).splitlines()
+    assert any("B, all pairs" in line for line in lines) and max(map(len, lines)) <= 100
+    assert f"{found.together.critical:.2f} standard errors" in " ".join(as_text(found).split())
+    plain = json.loads(json.dumps(as_json(found), allow_nan=False))
+    assert plain["pairs"][0]["together"]["low"] == together.low
+    assert plain["together"]["critical"] == found.together.critical
+    assert "B, all pairs" not in as_text(compare([tmp_path / "b", tmp_path / "c"]))

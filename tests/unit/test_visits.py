@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
+import pytest
+
+from harness.errors import UsageError
 from harness.types import Attempt, TaskId
+from harness.verbs.supply import refuse_another_order
 from harness.visits import GROUP_SHARE, visits
 
 GB = 10**9
@@ -81,3 +85,9 @@ def test_an_image_larger_than_a_group_is_a_group_of_its_own() -> None:
     made = visits(PLANNED, IMAGE_OF, LAYERS, 5 * GB)
     assert [len(group) for group in made.groups] == [1] * 12
     assert list(images(made.attempts)) == [group[0] for group in made.groups]
+
+
+def test_a_run_that_stops_by_what_it_sees_keeps_the_order_of_its_plan() -> None:
+    refuse_another_order(visits(PLANNED, IMAGE_OF, LAYERS, 100 * GB))
+    with pytest.raises(UsageError, match="--stop-when needs the tasks in random order, and --disk"):
+        refuse_another_order(visits(PLANNED, IMAGE_OF, LAYERS, 10 * GB))

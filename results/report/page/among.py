@@ -16,8 +16,9 @@ from results.report.page.spelt import (
     whole,
     worded,
 )
-from results.report.page.study import Study, contrast
+from results.report.page.study import Study
 from results.stats.equivalence import Word
+from results.stats.many import contrast
 
 _KINDS: dict[Word | None, str] = {"better": "b", "worse": "r", "equivalent": "g"}
 

@@ -33,6 +33,7 @@ from results.report.page.spelt import (
 )
 from results.report.page.study import Study
 from results.stats.estimate import Estimate
+from results.stats.many import Simultaneous
 
 PAIRS = 15
 """Up to how many pairs the forest shows them all; beyond, those with the leader."""
@@ -167,14 +168,20 @@ def _forest(scene: Scene, found: Study, lead: int) -> Html:
         heading = f"{scene.name(lead)} minus the others, same issues"
         shown = forest_rows(scene, found, lead)
     picture = rows(shown, forest_frame(found, heading))
-    critical = found.together.critical
-    fine = (
-        f"All {len(found.together.contrasts)} differences hold at once at {critical:.2f} "
-        "standard errors (max-T)."
-    )
-    note = tag("p", fine, class_="fine") if len(found.together.contrasts) > 1 else ""
+    fine = _at_once(found.together)
+    note = tag("p", fine, class_="fine") if fine else ""
     return figure(
         "", heading, picture, note, behind("#pairs", scene.comparing(), "every pair in numbers")
+    )
+
+
+def _at_once(found: Simultaneous) -> str:
+    """How wide the thin intervals are; nothing where there are not two of them."""
+    if len(found.contrasts) < 2 or found.critical is None:
+        return ""
+    return (
+        f"All {len(found.contrasts)} differences hold at once at {found.critical:.2f} "
+        "standard errors (max-T)."
     )
 
 

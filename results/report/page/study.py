@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isnan, nan
+from math import nan
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from results.comparison import Compared, Comparison
 from results.crossing import Crossed
 from results.report.page.findings import ALIKE, ASSUMED_NOISE, Card
 from results.stats.cost import on_frontier
-from results.stats.many import RankSet, Simultaneous, max_t, rank_sets
+from results.stats.many import RankSet, Simultaneous
 from results.stats.power import Gap, repeats_needed, runs_needed
 from results.stats.scores import Array, as_scores, task_means
 from results.stats.seeded import generator
@@ -62,14 +62,13 @@ class Study:
 def study(compared: Compared, cards: Sequence[Card]) -> Study:
     tasks = list(dict.fromkeys(task for system in compared.systems for task in system.tasks))
     means = np.stack([_means(system, tasks, costs=False) for system in compared.systems], axis=1)
-    together = max_t(means, rng=generator(compared.seed), level=compared.level)
     shared = ~np.isnan(means).any(axis=1)
     costs = np.stack([_means(system, tasks, costs=True) for system in compared.systems], axis=1)
     priced, unpriced = _priced(costs[shared], means[shared], compared.seed)
     return Study(
         compared=compared,
-        together=together,
-        ranks=tuple(rank_sets(together, len(compared.systems))),
+        together=compared.together,
+        ranks=compared.ranks,
         shared=int(shared.sum()),
         priced=priced,
         unpriced=unpriced,
@@ -163,15 +162,3 @@ def _region(cost: Array, solved: Array) -> tuple[tuple[float, float], ...]:
 def ordered(priced: Sequence[Priced]) -> list[Priced]:
     """The frontier as measured, cheapest first."""
     return sorted((one for one in priced if one.best), key=lambda one: one.usd)
-
-
-def contrast(found: Simultaneous, first: int, second: int) -> tuple[float, float] | None:
-    """The simultaneous interval of a difference, whichever way round it was made."""
-    for one in found.contrasts:
-        if isnan(one.low):
-            continue
-        if (one.first, one.second) == (first, second):
-            return one.low, one.high
-        if (one.second, one.first) == (first, second):
-            return -one.high, -one.low
-    return None
