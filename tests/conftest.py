@@ -15,6 +15,20 @@ REQUIRED = os.environ.get("HARNESS_REQUIRE_DOCKER") == "1"
 BASE_IMAGE = "debian:bookworm-slim"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--truth",
+        choices=("smoke", "full"),
+        default="smoke",
+        help="how often statistics are tried on a planted truth: 400 times, or 3,000",
+    )
+
+
+@pytest.fixture
+def replicates(request: pytest.FixtureRequest) -> int:
+    return 3_000 if request.config.getoption("--truth") == "full" else 400
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
