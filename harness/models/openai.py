@@ -19,6 +19,7 @@ from harness.models.keys import Key
 from harness.models.knobs import Knobs
 from harness.models.prices import Tariff
 from harness.models.retrying import Transient
+from harness.models.spread import Spread
 from harness.models.trouble import Trouble, inside, sort, words
 from harness.models.wires import messages
 from harness.models.wires.reading import Cut, Fold, NotAReply
@@ -90,8 +91,14 @@ def http(timeout: float | httpx2.Timeout) -> httpx2.AsyncClient:
         max_connections=None, max_keepalive_connections=None, keepalive_expiry=_IDLE_SECONDS
     )
     # A transport of our own would go past the proxies that the environment names.
-    own = None if getproxies() else httpx2.AsyncHTTPTransport(limits=limits, socket_options=_ALIVE)
+    own = None if getproxies() else Spread(_transports(limits))
     return openai.DefaultAsyncHttpxClient(timeout=timeout, limits=limits, transport=own)
+
+
+def _transports(limits: httpx2.Limits) -> Callable[[], httpx2.AsyncHTTPTransport]:
+    """What makes them, all with the same certificates, which take long to read."""
+    trusted = httpx2.create_ssl_context()
+    return lambda: httpx2.AsyncHTTPTransport(verify=trusted, limits=limits, socket_options=_ALIVE)
 
 
 def unkeyed(text: str, key: str, *, least: int = 4) -> str:
