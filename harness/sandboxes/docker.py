@@ -41,8 +41,8 @@ KEEPER = """
 exec 2>/dev/null
 command -v sleep >/dev/null || read -r forever
 read -r now rest </proc/uptime
-end=$((${now%%.*} + $1))
-trap 'exec /bin/sh -c "$2" harness "$left" "$2"' EXIT
+end=${3:-$((${now%%.*} + $1))}
+trap 'exec /bin/sh -c "$2" harness "$1" "$2" "$end"' EXIT
 while read -r now rest </proc/uptime; left=$((end - ${now%%.*})); [ "$left" -gt 0 ]; do
     sleep "$left" &
     wait
