@@ -89,14 +89,20 @@ async def test_an_image_that_is_gone_is_a_fault_until_it_is_back(
     sandboxes, environment = Docker(OURS), Environment(name, "/app")
     with tiny_task.image(engine, name, tmp_path / "first"):
         await sandboxes.prepare(environment)
+        kept = b"".join(engine.images.get(name).save(named=True))
     with pytest.raises(Fault, match="is gone from the engine") as caught:
         async with sandboxes.open(environment):
             pass
     assert caught.value.culprit == "sandbox"
     assert name in caught.value.message and "\n" not in caught.value.message
-    with tiny_task.image(engine, name, tmp_path / "second"):
-        async with sandboxes.open(environment) as box:
-            assert (await box.exec(["cat", "state"], kill_after=60)).text == "broken\n"
+    another = tiny_task.image(engine, name, tmp_path / "second")
+    with another, pytest.raises(Fault, match="when this run began"):
+        async with sandboxes.open(environment):
+            pass
+    engine.images.load(kept)
+    async with sandboxes.open(environment) as box:
+        assert (await box.exec(["cat", "state"], kill_after=60)).text == "broken\n"
+    engine.images.remove(name, force=True)
     sandboxes.close()
     assert not left_of(engine, OURS)
 
