@@ -69,7 +69,7 @@ def namespace_trouble() -> str:
     return "" if done.returncode == 0 else "the kernel forbids user namespaces"
 
 
-ON_REQUEST = ("agents", "cluster")
+ON_REQUEST = ("agents", "cluster", "servers")
 """Marks of tests that run only where `-m` names them."""
 
 
