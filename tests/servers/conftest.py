@@ -62,8 +62,8 @@ def vllm() -> Iterator[Served]:
 
 
 @pytest.fixture(scope="session")
-def litellm(llama: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    upstream = {"model": "openai/smol", "api_base": llama.url, "api_key": KEY}
+def litellm(vllm: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    upstream = {"model": "openai/smol", "api_base": vllm.url, "api_key": KEY}
     config = {
         "model_list": [{"model_name": "smol", "litellm_params": upstream}],
         "general_settings": {"master_key": KEY},

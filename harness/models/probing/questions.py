@@ -28,7 +28,7 @@ _LIST = "List the files of the current folder: call the tool bash with the comma
 _BOTH = "Call the tool bash twice at once, in one answer: with the command ls, and with pwd."
 _PREFIX = "The quick brown fox jumps over the lazy dog. " * 160
 """Longer than the shortest prefix that any provider caches (1,024 tokens)."""
-_THOUGHT = 2048
+_THOUGHT = 1024
 """Tokens of answer where a model may have to think first."""
 _SENSELESS_CAP = 10_000_000
 _LIMIT = re.compile(
