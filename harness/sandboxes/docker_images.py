@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import docker
-from docker.errors import BuildError
+from docker.errors import BuildError, DockerException
 
 from harness.api import Pin
 from harness.errors import Fault, blame
@@ -72,10 +73,13 @@ class Images:
         self._ready = {k: image for k, image in self._ready.items() if image.id != image_id}
 
     async def look_again(self, name: str) -> None:
-        """Forget an image if it is gone from the engine."""
+        """Forget an image if it is gone from the engine; an engine that is silent says nothing."""
         image = self._ready.get(name)
-        if image is not None and not await in_thread(self._shelf.looked_at, image.id):
-            self.forget(image.id)
+        if image is None:
+            return
+        with suppress(DockerException, OSError):
+            if not await in_thread(self._shelf.looked_at, image.id):
+                self.forget(image.id)
 
     @property
     def pinned(self) -> dict[str, str]:
