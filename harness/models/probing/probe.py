@@ -12,8 +12,6 @@ from harness.models.probing import questions
 from harness.models.probing.asking import Asker, Finding
 
 Question: TypeAlias = Callable[[Asker], Awaitable[list[Finding]]]
-MOST_TOKENS = 32_768
-"""The longest prompt that is sent to find the context limit where no error tells it for less."""
 
 
 def plan(most_tokens: int) -> Mapping[str, Question]:
@@ -34,6 +32,7 @@ def plan(most_tokens: int) -> Mapping[str, Question]:
 
 
 QUESTIONS = len(plan(0))
+_NATIVE = "presets bash, editor, editor-elide"
 
 
 async def probe(
@@ -54,16 +53,12 @@ async def probe(
 def presets(found: Iterable[Finding]) -> list[Finding]:
     """Which of the built-in scaffolds the endpoint can carry."""
     by = {finding.question: finding for finding in found}
-    native, results = by["native tool calls"], by["tool results"]
-    if results.answer == "no":
-        why = "tool results are refused"
-        return [
-            Finding("presets bash, editor, editor-elide", "no", why),
-            Finding("preset bash-fenced, calls=xml", "yes", "they need nothing but text"),
-        ]
-    if native.answer == "yes":
-        said = Finding("presets bash, editor, editor-elide", "yes", "native tool calls work")
+    if by["tool results"].answer == "no":
+        native = Finding(_NATIVE, "no", "tool results are refused")
+    elif by["native tool calls"].answer == "yes":
+        native = Finding(_NATIVE, "yes", "native tool calls work")
     else:
         asked = "the model made no call when asked to; calls=xml or bash-fenced need only text"
-        said = Finding("presets bash, editor, editor-elide", "unclear", asked)
-    return [said, Finding("preset bash-fenced, calls=xml", "yes", "they need nothing but text")]
+        native = Finding(_NATIVE, "unclear", asked)
+    written = Finding("preset bash-fenced, calls=xml", "yes", "they need nothing but text")
+    return [native, written]
