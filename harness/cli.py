@@ -34,6 +34,7 @@ running = Later("harness.verbs.running")
 grading = Later("harness.verbs.grading")
 controls = Later("harness.verbs.controls")
 showing = Later("harness.verbs.showing")
+reporting = Later("harness.verbs.reporting")
 auditing = Later("harness.verbs.auditing")
 sweeping = Later("harness.sandboxes.sweep")
 assembling = Later("harness.verbs.assemble")
@@ -81,7 +82,7 @@ def demo(
     with demos.endpoint() as url:
         job = running.job(wanted, folder, assembling.Address(url), quiet=as_json)
         outcome = running.work_off(job)
-    showing.report([folder], as_json=as_json)
+    reporting.report([folder], as_json=as_json)
     _leave(outcome, folder)
 
 
@@ -144,7 +145,7 @@ def run(
     address = assembling.Address(base_url, api_key_env)
     afar = running.afar(executor, ray_address, share, width)
     outcome = running.work_off(running.job(wanted, folder, address, quiet=as_json, afar=afar))
-    showing.report([folder], as_json=as_json)
+    reporting.report([folder], as_json=as_json)
     _leave(outcome, folder)
 
 
@@ -207,7 +208,7 @@ def grade(
         width=width,
     )
     outcome = running.work_off(grading.job(wanted, predictions, folder, quiet=as_json))
-    showing.report([folder], as_json=as_json)
+    reporting.report([folder], as_json=as_json)
     _leave(outcome, folder)
 
 
@@ -263,11 +264,11 @@ def report(
     if sum((html, markdown, as_json)) > 1:
         raise UsageError("--html, --markdown and --json are three forms; choose one")
     if html:
-        showing.page(runs, fenced_by=quarantine)
+        reporting.page(runs, fenced_by=quarantine)
     elif markdown:
-        showing.markdown(runs, fenced_by=quarantine)
+        reporting.markdown(runs, fenced_by=quarantine)
     else:
-        showing.report(runs, as_json=as_json, full=full, fenced_by=quarantine)
+        reporting.report(runs, as_json=as_json, full=full, fenced_by=quarantine)
 
 
 cli_bench.add_to(app)

@@ -10,8 +10,9 @@ import typer
 from harness.errors import UsageError
 from harness.registry import Later
 
+comparing = Later("harness.verbs.comparing")
 exchanging = Later("harness.verbs.exchanging")
-showing = Later("harness.verbs.showing")
+reporting = Later("harness.verbs.reporting")
 
 RUNS = Path("results/runs")
 Json = Annotated[bool, typer.Option("--json", help="The answer as JSON on standard output.")]
@@ -50,13 +51,13 @@ def compare(  # noqa: PLR0913
     if sum((published, html is not None, markdown)) > 1 or (as_json and (html or markdown)):
         raise UsageError("choose one of --json, --markdown, --html; with --published only --json")
     if published:
-        exchanging.published(runs or [], tasks=tasks, as_json=as_json)
+        comparing.published(runs or [], tasks=tasks, as_json=as_json)
     elif runs and html:
-        exchanging.comparison_page(runs, margin=margin, tasks=tasks, into=html)
+        comparing.comparison_page(runs, margin=margin, tasks=tasks, into=html)
     elif runs and markdown:
-        exchanging.comparison_markdown(runs, margin=margin, tasks=tasks)
+        comparing.comparison_markdown(runs, margin=margin, tasks=tasks)
     elif runs:
-        exchanging.comparison(runs, margin=margin, tasks=tasks, as_json=as_json)
+        comparing.comparison(runs, margin=margin, tasks=tasks, as_json=as_json)
     else:
         raise UsageError("name the folders or files to compare, or say --published")
 
@@ -88,7 +89,7 @@ def import_(  # noqa: PLR0913 - a parameter is a flag
     folder = into or RUNS / f"import-{source.resolve().stem}"
     names = {"model": model, "scaffold": scaffold}
     exchanging.bring(exchanging.Wanted(source, format_, tasks, **names), folder)
-    showing.report([folder], as_json=as_json)
+    reporting.report([folder], as_json=as_json)
 
 
 def export(

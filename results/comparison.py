@@ -123,9 +123,8 @@ def compare(
     found = systems(sources, level=level)
     if len(found) < 2:
         raise UsageError("a comparison takes two conditions; name another run's folder as well")
-    rng = generator(seed)
     drafts = [
-        _compared(i, j, (found[i], found[j]), rng=rng, level=level)
+        _compared(i, j, (found[i], found[j]), seed=seed, level=level)
         for i, j in combinations(range(len(found)), 2)
     ]
     tested = [draft for draft, _ in drafts if draft.difference.p.p is not None]
@@ -179,7 +178,7 @@ def _crossed(
 
 
 def _compared(
-    first: int, second: int, both: tuple[System, System], *, rng: Random, level: float
+    first: int, second: int, both: tuple[System, System], *, seed: int, level: float
 ) -> tuple[Comparison, Paired]:
     one, other = both
     tasks = [task for task in one.verdicts if task in other.verdicts]
@@ -188,7 +187,7 @@ def _compared(
     bills = [[system.usd[task] for task in tasks] for system in both]
     paired = pair(tables[0], tables[1], names)
     once = one.repeats == other.repeats == 1
-    differs = _differs(paired, once=once, level=level, rng=rng)
+    differs = _differs(paired, once=once, level=level, rng=generator(seed))
     table = differs.pairs
     if one.regraded or other.regraded:
         differs = replace(differs, rerun=of_one_patch(differs.rerun))
@@ -201,7 +200,7 @@ def _compared(
         correlation=differences.correlation(paired) if len(paired.repos) > 1 else None,
         difference=differs if all(names) else _nameless(differs),
         together=nothing("B", "max-T", "the pairs have not been looked at together"),
-        costs=_costs(tables, bills, level=level, rng=rng),
+        costs=_costs(tables, bills, level=level, seed=seed),
         p_holm=None,
         word=None,
         smallest_margin=None,
@@ -239,7 +238,7 @@ def _nameless(found: Differs) -> Differs:
     )
 
 
-def _costs(tables: _Tables, bills: _Tables, *, level: float, rng: Random) -> Costs:
+def _costs(tables: _Tables, bills: _Tables, *, level: float, seed: int) -> Costs:
     """On the tasks that both have measured; nothing where an attempt has no price."""
     if any(_unpriced(table, bill) for table, bill in zip(tables, bills, strict=True)):
         unpriced = nothing("B", "paired bootstrap", "an attempt made a call that has no price")
@@ -249,7 +248,7 @@ def _costs(tables: _Tables, bills: _Tables, *, level: float, rng: Random) -> Cos
         spent(list(compress(bill, kept)), list(compress(table, kept)))
         for table, bill in zip(tables, bills, strict=True)
     )
-    draws = drawn(one, other, rng=rng, draws=DRAWS)
+    rng, draws = generator(seed), drawn(one, other, seed=seed, draws=DRAWS)
     extra = marginal(other, one, rng=rng, draws=draws[::-1], level=level)
     swap = extra.value is not None
     return Costs(

@@ -19,7 +19,7 @@ from results.manifest import Manifest
 from results.stats.estimate import Question, Spread
 from results.stats.scores import Array, as_scores, repeats, task_means, within
 from results.store import RunStore
-from results.table import History, cost, histories, measured
+from results.table import History, cost, histories, measured, rows
 
 From: TypeAlias = Literal["pilot", "given", "nothing"]
 HOUR = 3600.0
@@ -126,7 +126,7 @@ class Pilot:
 
     def values(self, digest: str, value: Callable[[Graded], float]) -> Array:
         """Tasks x repeats of its own, NaN for no measurement."""
-        return as_scores(measured(self.manifest, self.found, digest, value))
+        return as_scores(measured(rows(self.manifest, self.found, digest), value))
 
 
 @dataclass(frozen=True, slots=True)

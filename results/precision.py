@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import nan
 
-from harness.types import Attempt, Graded
+from harness.types import Graded
 from results.manifest import Manifest
 from results.regrades import of_one_patch, regraded
 from results.stats.cost import per_solved, spent
@@ -14,7 +14,7 @@ from results.stats.estimate import Estimate, nothing
 from results.stats.noise import RunNoise, cochran, run_noise
 from results.stats.passk import PassK, pass_k
 from results.stats.score import new_repos, rerun
-from results.table import History, measured, solved
+from results.table import History, Rows, measured, solved
 
 MOST_K = 5
 """Up to which k pass@k is reported; and for all repeats."""
@@ -35,27 +35,25 @@ class Precision:
     seconds_per_solved: Estimate
 
 
-def precision(
-    manifest: Manifest, found: Mapping[Attempt, History], digest: str, *, level: float = 0.95
-) -> Precision:
+def precision(manifest: Manifest, digest: str, entries: Rows, *, level: float = 0.95) -> Precision:
     """Of one condition, from its graded attempts alone.
 
     Regrades of one patch are no attempts: they say nothing of A, of run noise or of pass@k.
     """
-    table = measured(manifest, found, digest, solved)
+    table = measured(entries, solved)
+    of_all: list[History] = [history for row in entries for history in row]
     repeats = manifest.conditions[digest].repeats
     again = regraded(manifest.conditions[digest].condition)
     score = rerun(table, level=level)
 
     def cost(value: Callable[[Graded], float]) -> Estimate:
-        return per_solved(spent(measured(manifest, found, digest, value), table), level=level)
+        return per_solved(spent(measured(entries, value), table), level=level)
 
     priced = all(
-        history.graded is None or history.graded.usage.usd is not None
-        for history in _of(found, digest)
+        history.graded is None or history.graded.usage.usd is not None for history in of_all
     )
     unpriced = nothing("B", "Fieller", "a graded attempt made a call that has no price")
-    timed = any(h.graded and h.graded.clocks.total for h in _of(found, digest))
+    timed = any(h.graded and h.graded.clocks.total for h in of_all)
     untimed = nothing("B", "Fieller", "no graded attempt counts a second")
     return Precision(
         rerun=of_one_patch(score) if again else score,
@@ -66,10 +64,6 @@ def precision(
         usd_per_solved=cost(_usd) if priced else unpriced,
         seconds_per_solved=cost(_seconds) if timed else untimed,
     )
-
-
-def _of(found: Mapping[Attempt, History], digest: str) -> list[History]:
-    return [history for attempt, history in found.items() if attempt.condition == digest]
 
 
 def _seconds(grade: Graded) -> float:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from harness.types import Attempt, Condition, TaskId
+from harness.types import Condition
 from results.manifest import Manifest
 from results.stats.estimate import Estimate, nothing
 from results.stats.flips import flip_rate
-from results.table import History
+from results.table import History, Rows
 
 PREDICTIONS = "predictions"
 """The scaffold of a condition whose patches were made elsewhere: its repeats are regrades."""
@@ -42,23 +42,20 @@ def regraded(condition: Condition) -> bool:
     return condition.scaffold.name == PREDICTIONS
 
 
-def regrades(
-    manifest: Manifest, found: Mapping[Attempt, History], digest: str, *, level: float = 0.95
-) -> Regrades:
+def regrades(manifest: Manifest, digest: str, entries: Rows, *, level: float = 0.95) -> Regrades:
     """How the gradings of each patch agree. A task without a patch has nothing to be graded."""
     arm = manifest.conditions[digest]
     if not regraded(arm.condition):
         return Regrades(1, 0, (), nothing("A", "wilson", _ATTEMPTS))
-    rows = [_row(task, arm.repeats, found, digest) for task in manifest.tasks]
+    rows = [_row(task, row) for task, row in zip(manifest.tasks, entries, strict=True)]
     twice = [row for row in rows if row.graded > 1]
     flipped = tuple(row for row in twice if 0 < row.resolved < row.graded)
     rate = flip_rate(len(flipped), len(twice), level=level)
     return Regrades(arm.repeats, len(twice), flipped, rate)
 
 
-def _row(task: str, repeats: int, found: Mapping[Attempt, History], digest: str) -> Flip:
-    keys = (Attempt(TaskId(task), digest, repeat) for repeat in range(repeats))
-    grades = [found[key].graded for key in keys if key in found]
+def _row(task: str, row: Sequence[History]) -> Flip:
+    grades = [entry.graded for entry in row]
     real = [g.verdict.resolved for g in grades if g and g.verdict.reason != "not_submitted"]
     return Flip(task, sum(real), len(real))
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TypeAlias
 
 from harness.errors import UsageError
-from harness.types import Attempt, Condition, Graded
+from harness.types import Condition, Graded
 from results.exchange.imported import UNDECLARED, Taken
-from results.manifest import Declared, Manifest
+from results.manifest import Declared
 from results.regrades import regraded
 from results.store import RunStore
-from results.table import History, Score, cells, histories, measured, score, solved
+from results.table import Rows, Score, cells, histories, measured, rows, score, solved
 
 Source: TypeAlias = Path | Taken
 """A run's folder, or somebody else's file as it was read."""
@@ -69,30 +69,26 @@ def _of(source: Source, level: float) -> Iterator[System]:
         name, manifest = source.resolve().name, store.manifest()
         found = histories(store.records(), where=str(store.ledger.path))
     for digest, arm in manifest.conditions.items():
-        verdicts = measured(manifest, found, digest, solved)
-        usd = measured(manifest, found, digest, _usd)
+        entries = rows(manifest, found, digest)
+        verdicts, usd = measured(entries, solved), measured(entries, _usd)
         yield System(
             run=name,
             digest=digest,
             label=arm.label,
             condition=arm.condition,
             repeats=arm.repeats,
-            modes=_modes(found, digest, manifest),
+            modes=_modes(entries),
             regraded=regraded(arm.condition),
             tasks=manifest.tasks,
             verdicts=dict(zip(manifest.tasks, verdicts, strict=True)),
             usd=dict(zip(manifest.tasks, usd, strict=True)),
-            score=score(cells(manifest, found, digest).values(), level=level),
+            score=score(cells(manifest, entries).values(), level=level),
         )
 
 
-def _modes(found: Mapping[Attempt, History], digest: str, manifest: Manifest) -> tuple[str, ...]:
-    modes = {
-        history.graded.verdict.mode
-        for attempt, history in found.items()
-        if history.graded and attempt.condition == digest and attempt.task in manifest.tasks
-    }
-    return tuple(sorted(modes))
+def _modes(entries: Rows) -> tuple[str, ...]:
+    grades = (history.graded for row in entries for history in row)
+    return tuple(sorted({grade.verdict.mode for grade in grades if grade}))
 
 
 def _usd(grade: Graded) -> float:

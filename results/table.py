@@ -7,9 +7,10 @@ record at all). Rates are of the graded; bounds say what the other two could sti
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from math import nan
+from typing import TypeAlias
 
 from harness.types import Attempt, Clocks, Condition, Faulted, Graded, Record, TaskId, Usage
 from results.lines import Damaged
@@ -24,6 +25,13 @@ class History:
 
     graded: Graded | None = None
     faults: list[Faulted] = field(default_factory=list)
+
+
+Rows: TypeAlias = Sequence[Sequence[History]]
+"""Of one condition: each declared task, over its repeats. An attempt without a record is empty."""
+Laid: TypeAlias = Mapping[str, Rows]
+"""Of every condition, by digest."""
+_EMPTY = History()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +130,23 @@ def histories(records: Iterable[Record], *, where: str = "the ledger") -> dict[A
     return found
 
 
+def laid(manifest: Manifest, found: Mapping[Attempt, History]) -> Laid:
+    """The histories of all declared attempts: looked up once, as a study has thousands."""
+    return {digest: rows(manifest, found, digest) for digest in manifest.conditions}
+
+
+def rows(manifest: Manifest, found: Mapping[Attempt, History], digest: str) -> Rows:
+    """The histories of one condition's declared attempts."""
+    repeats = range(manifest.conditions[digest].repeats)
+    return [
+        [found.get(Attempt(TaskId(task), digest, repeat), _EMPTY) for repeat in repeats]
+        for task in manifest.tasks
+    ]
+
+
 def summarise(
     manifest: Manifest,
-    found: Mapping[Attempt, History],
+    whole: Laid,
     *,
     quarantined: Iterable[str] = (),
     level: float = 0.95,
@@ -132,26 +154,24 @@ def summarise(
     """Every condition of a run, in the order in which they were asked for."""
     excluded = set(quarantined) & manifest.tasks.keys()
     return tuple(
-        _summary(digest, arm, cells(manifest, found, digest), found, excluded, level)
+        _summary(digest, arm, (cells(manifest, whole[digest]), whole[digest]), excluded, level)
         for digest, arm in manifest.conditions.items()
     )
 
 
-def cells(manifest: Manifest, found: Mapping[Attempt, History], digest: str) -> dict[str, Cell]:
+def cells(manifest: Manifest, entries: Rows) -> dict[str, Cell]:
     """Each declared task under one condition."""
-    repeats = manifest.conditions[digest].repeats
-    nothing_yet = History()
-    table = {}
-    for keys in _keys(manifest.tasks, digest, repeats):
-        entries = [found.get(key, nothing_yet) for key in keys]
-        grades = [entry.graded for entry in entries if entry.graded]
-        table[str(keys[0].task)] = Cell(
-            planned=repeats,
-            graded=len(grades),
-            resolved=sum(grade.verdict.resolved for grade in grades),
-            faulted=sum(entry.graded is None and bool(entry.faults) for entry in entries),
-        )
-    return table
+    return {task: _cell(row) for task, row in zip(manifest.tasks, entries, strict=True)}
+
+
+def _cell(row: Sequence[History]) -> Cell:
+    grades = [entry.graded for entry in row if entry.graded]
+    return Cell(
+        planned=len(row),
+        graded=len(grades),
+        resolved=sum(grade.verdict.resolved for grade in grades),
+        faulted=sum(entry.graded is None and bool(entry.faults) for entry in row),
+    )
 
 
 def score(table: Iterable[Cell], *, level: float = 0.95) -> Score:
@@ -186,39 +206,24 @@ def stray(manifest: Manifest, found: Iterable[Attempt]) -> list[Attempt]:
     ]
 
 
-def measured(
-    manifest: Manifest,
-    found: Mapping[Attempt, History],
-    digest: str,
-    value: Callable[[Graded], float],
-) -> list[list[float]]:
+def measured(entries: Rows, value: Callable[[Graded], float]) -> list[list[float]]:
     """A value of each grade, as tasks x repeats for `results.stats`; NaN for no measurement."""
-    rows = []
-    for keys in _keys(manifest.tasks, digest, manifest.conditions[digest].repeats):
-        grades = [found[key].graded if key in found else None for key in keys]
-        rows.append([value(grade) if grade else nan for grade in grades])
-    return rows
+    return [[value(entry.graded) if entry.graded else nan for entry in row] for row in entries]
 
 
 def solved(grade: Graded) -> float:
     return float(grade.verdict.resolved)
 
 
-def _keys(tasks: Iterable[str], digest: str, repeats: int) -> Iterator[list[Attempt]]:
-    for task in tasks:
-        yield [Attempt(TaskId(task), digest, repeat) for repeat in range(repeats)]
-
-
 def _summary(
     digest: str,
     arm: Arm,
-    table: Mapping[str, Cell],
-    found: Mapping[Attempt, History],
+    of_tasks: tuple[Mapping[str, Cell], Rows],
     excluded: set[str],
     level: float,
 ) -> Summary:
-    declared = _keys(table, digest, arm.repeats)
-    entries = [found[key] for keys in declared for key in keys if key in found]
+    table, whole = of_tasks
+    entries = [entry for row in whole for entry in row if entry is not _EMPTY]
     grades = [entry.graded for entry in entries if entry.graded]
     raw = score(table.values(), level=level)
     kept = [cell for task, cell in table.items() if task not in excluded]

@@ -1,56 +1,19 @@
-"""`import` and `export`, and the files of others that `compare` takes beside our own runs."""
+"""`import` and `export`: anyone's results as a run's folder, and a run for anyone's program."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shlex
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from harness.errors import UsageError
-from harness.experiment import Experiment, part
-from harness.registry import build, locate
-from harness.types import Part
-from harness.verbs.assemble import NO_MODEL, load, tell
-from results.blobs import publish
-from results.comparison import compare
-from results.exchange import EXPORTS, IMPORTS
-from results.exchange.imported import (
-    UNDECLARED,
-    Declaration,
-    Imported,
-    Taken,
-    judged,
-    renamed,
-    repo,
-    taken,
-)
-from results.exchange.sniff import format_of
-from results.manifest import NAME, Declared, Manifest
+from harness.registry import locate
+from harness.verbs.assemble import tell
+from harness.verbs.reading import AUTO, declared, read, say
+from results.exchange import EXPORTS
+from results.exchange.imported import renamed, taken
+from results.manifest import NAME, Manifest
 from results.provenance import provenance
-from results.published.against import against, board
-from results.published.claims import claims
-from results.published.text import as_json as published_json
-from results.published.text import as_text as published_text
-from results.report.compared import as_json as comparison_json
-from results.report.compared import as_text as comparison_text
-from results.report.markdown import comparison_as_markdown
-from results.report.page.whole import page
 from results.store import RunStore
-from results.systems import Source, systems
-from tasks import SOURCES
-from tasks.swebench_pro import load as pro
-from tasks.swebench_pro import row
-
-SHOWN = 2
-AUTO = "auto"
-IDS = "ids"
-"""A source that only declares: the ids of a list, with no grader."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +33,7 @@ def bring(wanted: Wanted, folder: Path) -> None:
         read(wanted.source, wanted.format), model=wanted.model, scaffold=wanted.scaffold
     )
     run = taken(found, declared(wanted.tasks), provenance())
-    _say(run, wanted.source)
+    say(run, wanted.source)
     _check_folder(folder, run.manifest)
     with RunStore(folder) as store:
         store.declare(run.manifest)
@@ -82,101 +45,6 @@ def bring(wanted: Wanted, folder: Path) -> None:
                 store.append(record)
 
 
-def read(path: Path, format_: str = AUTO) -> Imported:
-    """A file or folder of results, in the format that is named or that it is in.
-
-    For a source that has patches and no verdicts, the knob `verdicts` names a file that has them.
-    """
-    wanted = part(format_)
-    knobs = {knob: str(value) for knob, value in wanted.knobs.items()}
-    verdicts = knobs.pop("verdicts", "")
-    wanted = Part(format_of(path) if wanted.name == AUTO else wanted.name, knobs)
-    if wanted.name == "inspect" and find_spec("inspect_ai") is None:
-        raise UsageError(
-            f"{path}: Inspect's logs are read by inspect_ai; pip install 'harness[inspect]'"
-        )
-    if not path.exists():
-        raise UsageError(f"{path}: no such file or folder")
-    found: Imported = build("format", wanted, IMPORTS).read(path)
-    return judged(found, read(Path(verdicts).expanduser())) if verdicts else found
-
-
-def declared(text: str) -> Declaration | None:
-    """The tasks that results are out of. None where no source is named.
-
-    Of `swebench-pro` every row counts, gradable here or not, since somebody else has graded it;
-    so it needs no scripts of the evaluator. `ids,file=F` declares the ids of any list.
-    """
-    if not text:
-        return None
-    source = part(text)
-    if source.name in ("swebench-pro", IDS):
-        return _rows(source)
-    loaded = load(Experiment(source, (NO_MODEL,), (Part("nop"),)))
-    tasks = {str(task.id): Declared(task.origin, task.facets) for task in loaded.tasks.values()}
-    return Declaration(tasks, loaded.left_out)
-
-
-def sources(paths: Sequence[Path], tasks: str = "") -> list[Source]:
-    """Runs as they are, everything else as it can be read."""
-    declaration = declared(tasks)
-    found: list[Source] = []
-    for path in paths:
-        if any(path.resolve() == other.resolve() for other in paths if other is not path):
-            raise UsageError(f"{path} is named twice; a run is not compared with itself")
-        if (path / NAME).is_file():
-            found.append(path)
-        else:
-            run = taken(read(path), declaration, provenance())
-            _say(run, path)
-            found.append(run)
-    return found
-
-
-def comparison(paths: Sequence[Path], *, margin: float, tasks: str, as_json: bool) -> None:
-    """Print every pair among the conditions of these runs and files."""
-    _check_margin(margin)
-    found = compare(sources(paths, tasks), margin=margin)
-    print(json.dumps(comparison_json(found), indent=1) if as_json else comparison_text(found))
-
-
-def comparison_markdown(paths: Sequence[Path], *, margin: float, tasks: str) -> None:
-    """Print the same for a pull request."""
-    _check_margin(margin)
-    found = compare(sources(paths, tasks), margin=margin)
-    print(comparison_as_markdown(found, [str(path) for path in paths]))
-
-
-def comparison_page(paths: Sequence[Path], *, margin: float, tasks: str, into: Path) -> None:
-    """Write every card and every pair into one HTML file that needs no other."""
-    _check_margin(margin)
-    if not into.parent.is_dir():
-        raise UsageError(f"{into}: no folder {into.parent}; make it, or name a file elsewhere")
-    typed = [str(path) for path in paths]
-    told = page(
-        sources(paths, tasks),
-        typed=typed,
-        beside=into.parent,
-        margin=margin,
-        flags={"compare": f"--tasks {shlex.quote(tasks)}" if tasks else ""},
-    )
-    publish(into, told.encode())
-    print(into)
-
-
-def _check_margin(margin: float) -> None:
-    if not 0 < margin < 1:
-        raise UsageError(f"--margin {margin:g} is no share of tasks; 0.02 means two points")
-
-
-def published(paths: Sequence[Path], *, tasks: str, as_json: bool) -> None:
-    """Print what published figures say of each other, or of the conditions of these runs."""
-    facts = claims()
-    own = systems(sources(paths, tasks))
-    built = against(facts, own) if own else board(facts)
-    print(json.dumps(published_json(built), indent=1) if as_json else published_text(built))
-
-
 def send(folder: Path, format_: str, into: Path) -> None:
     """Write a run, or what of it a format can hold, for somebody else's program."""
     written = locate("format", format_, EXPORTS)(RunStore(folder), into)
@@ -184,60 +52,6 @@ def send(folder: Path, format_: str, into: Path) -> None:
     tell(f"{written.attempts} attempts as {format_} in {many}")
     if written.without:
         tell(f"{written.without} attempts are not in it: {written.why}")
-
-
-def _rows(source: Part) -> Declaration:
-    file = str(source.knobs.get("file") or "")
-    built: Any = None if source.name == IDS else build("task source", source, SOURCES)
-    if built is None and not file:
-        raise UsageError("--tasks ids,file=FILE takes a list of ids, or rows with an instance_id")
-    if file:
-        path = Path(file).expanduser()
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
-        origin = f"{source.name}@sha256:{hashlib.sha256(data).hexdigest()[:12]}"
-        rows = _listed(data) if path.suffix == ".txt" else pro.read_rows(path, data)
-    else:
-        # The hub's client takes a second to import, and pulls half of the world in.
-        rows = import_module("tasks.hub").fetch(pro.DATASET, built.revision, built.split)
-        origin = f"{source.name}@{built.revision}"
-    tasks: dict[str, Declared] = {}
-    for number, raw in enumerate(rows, start=1):
-        try:
-            tasks[row.row_id(raw)] = Declared(origin, _facets(raw))
-        except row.Unfit as why:
-            raise UsageError(f"{file or pro.DATASET}: row {number}: {why}") from None
-    if not tasks:
-        raise UsageError(f"{file or pro.DATASET}: holds no id")
-    return Declaration(tasks)
-
-
-def _listed(data: bytes) -> list[dict[str, str]]:
-    lines = data.decode(errors="replace").splitlines()
-    return [{"instance_id": line.strip()} for line in lines if line.strip()]
-
-
-def _facets(raw: Mapping[str, Any]) -> dict[str, str]:
-    """What a task is grouped by: as for a task of its source, else what its id says."""
-    facets = repo(row.row_id(raw))
-    if isinstance(raw.get("repo"), str) and raw["repo"]:
-        facets["repo"] = raw["repo"]
-    return {**facets, "language": row.language(raw)} if "repo_language" in raw else facets
-
-
-def _say(run: Taken, path: Path) -> None:
-    """What a number from this file is out of, and what of the file no number counts."""
-    tasks = run.manifest.tasks
-    if any(task.origin == UNDECLARED for task in tasks.values()):
-        tell(f"{path}: out of the {len(tasks)} ids in it; --tasks says what it should be out of")
-    if run.strange:
-        named = ", ".join(run.strange[:SHOWN]) + (", ..." if len(run.strange) > SHOWN else "")
-        tell(f"{path}: {len(run.strange)} ids are not declared and do not count: {named}")
-    silent = len(set(tasks) - {record.attempt.task for record in run.records})
-    if silent:
-        tell(f"{path}: nothing is known of {silent} of {len(tasks)} declared tasks")
 
 
 def _check_folder(folder: Path, call: Manifest) -> None:

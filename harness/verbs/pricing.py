@@ -20,7 +20,7 @@ from results.blobs import publish
 from results.manifest import Manifest
 from results.report.layout import clean, duration, grid, money
 from results.store import RunStore
-from results.table import Cost, Figure, History, Summary, histories, summarise
+from results.table import Cost, Figure, History, Summary, histories, laid, summarise
 
 SCHEMA = "harness-reprice/1"
 WIDTH = 100
@@ -102,7 +102,9 @@ def repriced(store: RunStore, wanted: Offer) -> list[Told]:
         for key in keys
         if key in found
     }
-    summaries = zip(summarise(manifest, found), summarise(manifest, now), strict=True)
+    summaries = zip(
+        *(summarise(manifest, laid(manifest, told)) for told in (found, now)), strict=True
+    )
     return [
         _told(
             before,

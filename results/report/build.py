@@ -103,7 +103,8 @@ def reported(
     level: float = 0.95,
 ) -> Report:
     """The report on a run that has been read already, or that never was a folder."""
-    summaries = table.summarise(manifest, found, quarantined=fenced, level=level)
+    laid = table.laid(manifest, found)
+    summaries = table.summarise(manifest, laid, quarantined=fenced, level=level)
     stray = len(table.stray(manifest, found))
     whole = blocks(manifest, found)
     said = notes(summaries, stray=stray, level=level)
@@ -115,21 +116,21 @@ def reported(
         left_out=manifest.left_out,
         quarantined={task: why for task, why in fenced.items() if task in manifest.tasks},
         conditions=summaries,
-        precision={d: precision(manifest, found, d, level=level) for d in manifest.conditions},
-        regrades={d: regrades(manifest, found, d, level=level) for d in manifest.conditions},
+        precision={d: precision(manifest, d, rows, level=level) for d, rows in laid.items()},
+        regrades={d: regrades(manifest, d, rows, level=level) for d, rows in laid.items()},
         grader=grader(checked, manifest.tasks, summaries, level=level),
-        rows=_rows(manifest, found),
+        rows=_rows(manifest, laid),
         faults=_faults(found),
         blocks=whole,
-        crossed=_crossed(manifest, found, level),
+        crossed=_crossed(manifest, laid, level),
         stray=stray,
         notes=(*said, *stopped(manifest), *of_the_run(summaries, whole, _codes(found))),
     )
 
 
-def _crossed(manifest: Manifest, found: Mapping[Attempt, History], level: float) -> Crossed | None:
+def _crossed(manifest: Manifest, laid: table.Laid, level: float) -> Crossed | None:
     arms = [
-        Arm(arm.condition, table.measured(manifest, found, digest, table.solved))
+        Arm(arm.condition, table.measured(laid[digest], table.solved))
         for digest, arm in manifest.conditions.items()
     ]
     repos = [task.facets.get("repo", "") for task in manifest.tasks.values()]
@@ -153,8 +154,8 @@ def _origins(manifest: Manifest) -> dict[str, int]:
     return counts
 
 
-def _rows(manifest: Manifest, found: Mapping[Attempt, History]) -> tuple[Row, ...]:
-    columns = {digest: table.cells(manifest, found, digest) for digest in manifest.conditions}
+def _rows(manifest: Manifest, laid: table.Laid) -> tuple[Row, ...]:
+    columns = {digest: table.cells(manifest, rows) for digest, rows in laid.items()}
     return tuple(
         Row(id_, task.origin, task.facets, {digest: columns[digest][id_] for digest in columns})
         for id_, task in manifest.tasks.items()

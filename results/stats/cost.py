@@ -14,7 +14,7 @@ from results.stats.distributions import t_ppf
 from results.stats.estimate import Estimate, Question, nothing
 from results.stats.proportion import Interval, clopper_pearson
 from results.stats.scores import Array, as_scores, labels, task_means
-from results.stats.seeded import resampled
+from results.stats.seeded import resampled, weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +113,12 @@ Draws: TypeAlias = Sequence[tuple[Array, Array]]
 """Means of cost and solved of two systems over resampled tasks."""
 
 
-def drawn(first: Spent, second: Spent, *, rng: np.random.Generator, draws: int = 10_000) -> Draws:
-    """Resamples that several answers about one pair may share."""
-    return _resampled(first, second, rng, draws)
+def drawn(first: Spent, second: Spent, *, seed: int, draws: int = 10_000) -> Draws:
+    """Resamples that several answers about one pair may share, and pairs on as many tasks."""
+    table = weights(len(first.cost), draws if len(first.cost) else 0, seed) @ _columns(
+        first, second
+    )
+    return _halves(table)
 
 
 def ratio_of_ratios(
@@ -211,10 +214,18 @@ def _resampled(
     first: Spent, second: Spent, rng: np.random.Generator, draws: int
 ) -> list[tuple[Array, Array]]:
     """Means of cost and solved of both systems over resampled tasks."""
-    n = len(first.cost)
-    if n != len(second.cost):
-        raise ValueError(f"{n} and {len(second.cost)} tasks cannot be compared; pair them first")
-    columns = np.stack([first.cost, first.solved, second.cost, second.solved], axis=1)
+    n, columns = len(first.cost), _columns(first, second)
     found = [resampled(n, 500, rng) @ columns / n for _ in range(0, draws if n else 0, 500)]
     table = np.concatenate(found) if found else np.empty((0, 4))
+    return _halves(table)
+
+
+def _columns(first: Spent, second: Spent) -> Array:
+    if len(first.cost) != len(second.cost):
+        counts = f"{len(first.cost)} and {len(second.cost)}"
+        raise ValueError(f"{counts} tasks cannot be compared; pair them first")
+    return np.stack([first.cost, first.solved, second.cost, second.solved], axis=1)
+
+
+def _halves(table: Array) -> list[tuple[Array, Array]]:
     return [(table[:, 0], table[:, 1]), (table[:, 2], table[:, 3])]

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import sqrt
 
-from scipy import optimize
-
 from results.stats.distributions import normal_cdf
 from results.stats.proportion import Interval, bounds
+from results.stats.roots import crossing
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,5 +52,5 @@ def imbens_manski(ends: Interval, n: int, *, level: float = 0.95) -> Interval:
     def short(c: float) -> float:
         return normal_cdf(c + gap) - normal_cdf(-c) - level
 
-    reach = float(optimize.brentq(short, 0.0, 10.0, xtol=1e-13))
+    reach = crossing(short, 0.0, 10.0)
     return max(0.0, ends[0] - reach * low_se), min(1.0, ends[1] + reach * high_se)

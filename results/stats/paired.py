@@ -8,11 +8,11 @@ from math import sqrt
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize
 
 from results.stats.distributions import coin_cdf, coin_pmf, normal_ppf
 from results.stats.estimate import Estimate, PValue, nothing
 from results.stats.proportion import Interval
+from results.stats.roots import crossing
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,4 +101,4 @@ def _root(function: Callable[[float], float], low: float, high: float) -> float:
     low, high = max(low, -1 + edge), min(high, 1 - edge)
     if low >= high or function(low) * function(high) > 0:
         return -1.0 if abs(low + 1) < abs(high - 1) else 1.0
-    return float(optimize.brentq(function, low, high, xtol=1e-13))
+    return crossing(function, low, high)

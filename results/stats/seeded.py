@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -13,6 +14,13 @@ Random: TypeAlias = np.random.Generator
 
 def generator(seed: int) -> Random:
     return np.random.default_rng(seed)
+
+
+@lru_cache(maxsize=4)
+def weights(n: int, draws: int, seed: int) -> Array:
+    """The share of each of `n` tasks in each bootstrap sample: draws x tasks, made once for all
+    pairs of systems that have as many tasks in common."""
+    return resampled(n, draws, generator(seed)) / n
 
 
 def resampled(n: int, draws: int, rng: Random) -> Array:

@@ -12,7 +12,8 @@ import pytest
 
 from harness.errors import UsageError
 from harness.types import Usage
-from harness.verbs.exchanging import Wanted, bring, comparison, published, send
+from harness.verbs.comparing import comparison, published
+from harness.verbs.exchanging import Wanted, bring, send
 from results.report.build import build
 from results.report.plain import as_json
 from results.store import RunStore

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from harness.verbs.exchanging import declared
+from harness.verbs.reading import declared
 from results.comparison import Compared, Comparison, compare
 from results.exchange.imported import Declaration, taken
 from results.exchange.pro import EvalResults
 from results.exchange.tables import Table
 from results.report.compared import as_text
-from results.table import histories, summarise
+from results.table import histories, laid, summarise
 from tests.unit.golden import FOLDER
 from tests.unit.run_folders import BY
 
@@ -121,7 +121,7 @@ def test_one_run_graded_twice_is_noticed_and_nothing_else_is() -> None:
 
 def test_562_of_730_is_told_with_what_the_other_168_could_do() -> None:
     run = taken(EvalResults().read(here(VERDICTS) / f"{S4}.json"), public(), BY)
-    (found,) = summarise(run.manifest, histories(run.records))
+    (found,) = summarise(run.manifest, laid(run.manifest, histories(run.records)))
     assert (found.raw.planned, found.raw.graded, found.owed) == (730, 562, 168)
     assert found.raw.rate.value == pytest.approx(240 / 562)
     assert found.raw.bounds == pytest.approx((240 / 730, 408 / 730))

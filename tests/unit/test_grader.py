@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.verbs import showing
+from harness.verbs import reporting
 from harness.verbs.controls import publish
 from results.grader import NO_CHECK, NO_GRADINGS, USELESS, of_a_check
 from results.reliability import Source, Subject, Table, tabulate
@@ -68,7 +68,7 @@ def test_the_verb_reads_the_gradings_beside_the_list(
 ) -> None:
     (tmp_path / "check").mkdir()
     publish(checked([[True]] * 39 + [[False]], [[False]] * 40), tmp_path / "check")
-    showing.report([run(tmp_path)], as_json=False, fenced_by=tmp_path / "check")
+    reporting.report([run(tmp_path)], as_json=False, fenced_by=tmp_path / "check")
     told = capsys.readouterr().out
     assert "corrected for" in told
     assert "verdicts that flip: not known, no patch was graded twice" in " ".join(told.split())

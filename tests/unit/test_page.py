@@ -14,7 +14,7 @@ import pytest
 from harness.codec import encode
 from harness.errors import UsageError
 from harness.types import Brief, Condition, Environment, Part, Task, TaskId
-from harness.verbs import exchanging, showing
+from harness.verbs import comparing, reporting
 from results.comparison import compare
 from results.manifest import Manifest, manifest
 from results.report.build import build
@@ -214,7 +214,7 @@ def test_two_runs_are_compared_on_one_page(tmp_path: Path, crossed: Path) -> Non
 def test_a_file_of_somebody_else_is_compared_too(tmp_path: Path, crossed: Path) -> None:
     theirs = tmp_path / "theirs.json"
     theirs.write_text(json.dumps({f"t{i}": i % 2 == 0 for i in range(24)}))
-    exchanging.comparison_page([crossed, theirs], margin=0.02, tasks="", into=tmp_path / "p.html")
+    comparing.comparison_page([crossed, theirs], margin=0.02, tasks="", into=tmp_path / "p.html")
     html = read((tmp_path / "p.html").read_text())
     assert "harness report crossed --json" not in html.text, "it is named as it was typed"
     assert f"harness report {crossed} --json" in html.text
@@ -238,8 +238,8 @@ def test_731_tasks_x_10_conditions_stay_under_2_mb(tmp_path: Path) -> None:
 def test_report_html_writes_beside_the_ledger_and_compare_html_where_it_is_told(
     crossed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    showing.page([crossed])
-    exchanging.comparison_page([crossed], margin=0.05, tasks="", into=tmp_path / "both.html")
+    reporting.page([crossed])
+    comparing.comparison_page([crossed], margin=0.05, tasks="", into=tmp_path / "both.html")
     assert capsys.readouterr().out.splitlines() == [
         str(crossed / "report.html"),
         str(tmp_path / "both.html"),
@@ -248,22 +248,22 @@ def test_report_html_writes_beside_the_ledger_and_compare_html_where_it_is_told(
     assert "smaller than 5 points" in read((tmp_path / "both.html").read_text()).text
     assert "smaller than 2 points" in read((crossed / "report.html").read_text()).text
     with pytest.raises(UsageError, match="no folder"):
-        exchanging.comparison_page([crossed], margin=0.05, tasks="", into=tmp_path / "no" / "x")
+        comparing.comparison_page([crossed], margin=0.05, tasks="", into=tmp_path / "no" / "x")
 
 
 def test_a_quarantine_list_adjusts_the_card_and_is_part_of_its_command(
     crossed: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "fence.json").write_text('{"t0": "flaky <b>"}')
-    showing.page([crossed], fenced_by=tmp_path / "fence.json")
+    reporting.page([crossed], fenced_by=tmp_path / "fence.json")
     html = read((crossed / "report.html").read_text())
     assert "without quarantined tasks, B" in html.text and ": flaky <b>" in html.text
     assert f"--quarantine {tmp_path / 'fence.json'} --json" in html.text
 
 
 def test_markdown_is_printed(crossed: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    showing.markdown([crossed])
-    exchanging.comparison_markdown([crossed], margin=0.02, tasks="")
+    reporting.markdown([crossed])
+    comparing.comparison_markdown([crossed], margin=0.02, tasks="")
     assert capsys.readouterr().out.count("Recompute: `harness ") == 2
 
 

@@ -10,14 +10,26 @@ from harness.types import Usage
 from results.lines import Damaged
 from results.manifest import Manifest
 from results.stats.proportion import wilson
-from results.table import Cell, Summary, cells, histories, measured, score, solved, stray, summarise
+from results.table import (
+    Cell,
+    Summary,
+    cells,
+    histories,
+    laid,
+    measured,
+    rows,
+    score,
+    solved,
+    stray,
+    summarise,
+)
 from tests.unit.run_folders import attempt, condition, declared, faulted, graded
 
 DIGEST = condition().digest
 
 
 def summary(manifest: Manifest, *records: object, **changed: object) -> Summary:
-    (only,) = summarise(manifest, histories(records), **changed)  # type: ignore[arg-type]
+    (only,) = summarise(manifest, laid(manifest, histories(records)), **changed)  # type: ignore[arg-type]
     return only
 
 
@@ -136,14 +148,15 @@ def test_what_is_not_declared_is_counted_nowhere_but_as_stray() -> None:
 
 def test_conditions_are_summed_up_apart_and_in_order() -> None:
     run = declared(1, "bash", "editor")
-    found = summarise(run, histories([graded(attempt("t0"), True)]))
+    found = summarise(run, laid(run, histories([graded(attempt("t0"), True)])))
     assert [(s.label, s.raw.resolved) for s in found] == [("m + bash", 0), ("m + editor", 1)]
 
 
 def test_cells_and_measurements_show_each_task() -> None:
     run = declared(2, repeats=2)
     found = histories([graded(attempt("t0", 1), True), faulted(attempt("t1", 0))])
-    assert cells(run, found, DIGEST) == {"t0": Cell(2, 1, 1, 0), "t1": Cell(2, 0, 0, 1)}
-    assert cells(run, found, DIGEST)["t1"].owed == 1
-    rows = measured(run, found, DIGEST, solved)
-    assert rows[0][1] == 1.0 and isnan(rows[0][0]) and all(map(isnan, rows[1]))
+    entries = rows(run, found, DIGEST)
+    assert cells(run, entries) == {"t0": Cell(2, 1, 1, 0), "t1": Cell(2, 0, 0, 1)}
+    assert cells(run, entries)["t1"].owed == 1
+    table = measured(entries, solved)
+    assert table[0][1] == 1.0 and isnan(table[0][0]) and all(map(isnan, table[1]))

@@ -17,7 +17,7 @@ from results.report.layout import clean
 from results.report.page.markup import Html, tag
 from results.report.page.spelt import NONE
 from results.report.text import mark
-from results.table import Cell, History, cells
+from results.table import Cell, History, cells, rows
 
 OUTCOMES = (
     ("", "any outcome"),
@@ -45,7 +45,7 @@ class Column:
 def section(columns: Sequence[Column]) -> Html:
     """The table, its filters, and the numbers behind it."""
     tasks = list(dict.fromkeys(task for c in columns for task in c.manifest.tasks))
-    tables = [cells(c.manifest, c.found, c.digest) for c in columns]
+    tables = [cells(c.manifest, rows(c.manifest, c.found, c.digest)) for c in columns]
     head = [tag("th", "task", scope="col"), tag("th", "repository", scope="col")]
     head += [tag("th", c.key, scope="col", title=f"{c.name} [{c.digest}]") for c in columns]
     body = [

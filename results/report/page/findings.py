@@ -18,7 +18,7 @@ from results.stats.noise import share_interval
 from results.stats.power import Gap, detectable
 from results.stats.proportion import wilson
 from results.stats.scores import as_scores, labels, task_means
-from results.table import History, Summary, measured, solved
+from results.table import History, Summary, measured, rows, solved
 
 ASSUMED_NOISE = 0.33
 """The run-noise share where one repeat tells nothing of it: a bound from runs of such tasks."""
@@ -90,7 +90,7 @@ def card(
     """From the records of one condition, and what the report has made of them already."""
     run, summary, precision, again = told
     level = summary.raw.rate.level
-    table = measured(manifest, found, summary.digest, solved)
+    table = measured(rows(manifest, found, summary.digest), solved)
     names = [task.facets.get("repo", "") for task in manifest.tasks.values()]
     grades = _grades(found, summary.digest)
     one_patch = regraded(summary.condition)
