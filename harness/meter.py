@@ -154,6 +154,14 @@ class Meter:
             self.spent += usage
             self.run.charge(usage)
 
+    def unheard(self, usage: Usage) -> None:
+        """Charge what broke off; where the call is made again, the attempt has used none of it."""
+        if usage.calls:
+            self.charge(usage, live=True)
+        else:
+            self.spent += usage
+            self.run.charge(usage)
+
     def _end(self, used: Usage, usd: float) -> LimitReached | None:
         limits = self.limits
         if limits.turns is not None and used.calls >= limits.turns:

@@ -11,6 +11,8 @@ from harness.api import Archive, Event
 from harness.types import Attempt, Ending, Reply, Usage
 
 T = TypeVar("T")
+CUT_OFF = "call_cut_off"
+"""The note of a call that broke off, with its usage as far as that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,9 @@ def spent(archive: Archive, attempt: Attempt) -> Usage:
             if event["kind"] == "reply":
                 reply = _load(_Reply, event, f"{attempt.id}.{number} is damaged at line {line}")
                 total += reply.reply.usage if reply.live else Usage()
+            elif event["kind"] == "note" and event.get("note") == CUT_OFF:
+                where = f"{attempt.id}.{number} is damaged at line {line}"
+                total += _load(_CutOff, event, where).usage
     return total
 
 
@@ -98,6 +103,12 @@ class _Reply:
     seconds: float
     live: bool
     payload: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class _CutOff:
+    usage: Usage
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

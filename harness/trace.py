@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import operator
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -20,9 +20,10 @@ from harness.api import Event, Model, Sandbox, Trace
 from harness.meter import Meter
 from harness.models.metered import Estimate, size, unknown
 from harness.models.wires.remembered import remembered
-from harness.past import Past, Told, bytes_of, text_of
+from harness.past import CUT_OFF, Past, Told, bytes_of, text_of
 from harness.queueing import QueueClock
-from harness.types import ExecResult, Message, Reply, Request
+from harness.types import ExecResult, Message, Reply, Request, Usage
+from harness.unheard import told_to
 
 _UNREADABLE: Mapping[str, type[Exception]] = {
     kind.__name__: kind
@@ -44,6 +45,8 @@ class Journal:
         self.trace = trace
         self.past = past
         self.calls = 0
+        self.cut_off = 0
+        """Calls that the attempt's end has cut off, and of which only an estimate is known."""
         self.outputs = 0
         self.replayed = 0
         self.diverged = 0
@@ -112,11 +115,20 @@ class Journal:
         }
         self.trace.emit("reply", line, sync=live)
 
+    def unheard(self, usage: Usage, seconds: float) -> None:
+        """Write down what a call has come to of which no reply will be."""
+        self.cut_off += usage.calls
+        self.model_seconds += seconds * usage.calls
+        line = {"usage": codec.dump(usage), "seconds": round(seconds, 6), "estimated": True}
+        self.trace.emit("note", {"note": CUT_OFF, **line}, sync=True)
+
     def facts(self) -> dict[str, Any]:
         ours = ("price_source",)
         facts: dict[str, Any] = {
             k if k in ours else f"model_{k}": v for k, v in self.served.items()
         }
+        if self.cut_off:
+            facts["calls_cut_off"] = self.cut_off
         if self.past.number:
             facts["continues_try"] = self.past.number
             facts["replayed_replies"] = self.replayed
@@ -173,13 +185,23 @@ class Recorded:
             return told.reply
         async with self._meter.run.holding(self._estimate(size(request), None)):
             started = time.monotonic()
-            with journal.queue.asking() as wait:
+            with journal.queue.asking() as wait, told_to(self._unheard(started)):
                 reply = await self._inner.complete(request)
             seconds = time.monotonic() - started - wait.seconds
             journal.answered(mark, Told(mark, reply, seconds), live=True)
             self._meter.charge(reply.usage, live=True)
         await journal.trace.settled()
         return reply
+
+    def _unheard(self, started: float) -> Callable[[Usage], None]:
+        waited = self._journal.queue.seconds
+
+        def hear(usage: Usage) -> None:
+            seconds = time.monotonic() - started - (self._journal.queue.seconds - waited)
+            self._journal.unheard(usage, seconds)
+            self._meter.unheard(usage)
+
+        return hear
 
     def _told(self, mark: str) -> Told | None:
         journal = self._journal

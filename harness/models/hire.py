@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from harness.api import Model
-from harness.types import Reply, Request
+from harness.types import Reply, Request, Usage
+from harness.unheard import told_as
 
 SOURCE = "gpu-hour"
 
@@ -57,9 +58,13 @@ class Share:
 
     def priced(self, reply: Reply) -> Reply:
         """The reply with what its call has come to bear."""
-        usd = self.hire.usd(self.hire.each() - self.begun)
         served = {**reply.served, "price_source": SOURCE}
-        return replace(reply, usage=replace(reply.usage, usd=usd), served=served)
+        return replace(reply, usage=self.borne(reply.usage), served=served)
+
+    def borne(self, usage: Usage) -> Usage:
+        """Tokens with the dollars of the call; a try that is made again bears none by itself."""
+        usd = self.hire.usd(self.hire.each() - self.begun) if usage.calls else 0.0
+        return replace(usage, usd=usd)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,5 +75,5 @@ class Hired:
     hire: Hire
 
     async def complete(self, request: Request, /) -> Reply:
-        with self.hire.call() as share:
+        with self.hire.call() as share, told_as(share.borne):
             return share.priced(await self.inner.complete(request))

@@ -6,7 +6,8 @@ import asyncio
 import json
 import re
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, cast
 from urllib.request import getproxies
@@ -18,18 +19,21 @@ from harness.errors import Fault, LimitReached, UsageError
 from harness.models.keys import Key
 from harness.models.knobs import Knobs
 from harness.models.prices import Tariff
+from harness.models.remains import so_far
 from harness.models.retrying import Transient
 from harness.models.spread import Spread
 from harness.models.trouble import Trouble, inside, sort, words
 from harness.models.wires import messages
 from harness.models.wires.reading import Cut, Fold, NotAReply
-from harness.models.wires.sse import Parser
+from harness.models.wires.sse import Event, Parser
 from harness.types import Ending, Message, Reply, Request, Usage
+from harness.unheard import unheard
 
 _NO_KEY = "none"
 _SECRET_CHARS = 16
 _ERROR_CHARS = 100_000
 _BYTES_A_TOKEN = 4
+_SHORTER = "give the model a smaller max_tokens=.. (or max_completion_tokens=..), or none"
 _LAST_WORDS = 30.0
 """For so many seconds a stream whose reply is complete may think about its usage."""
 
@@ -144,12 +148,35 @@ class Call:
 
     async def complete(self, request: Request, hear: Hearing = ignore) -> Reply:
         """The reply; `hear` is told the headers of whatever answer comes."""
-        body = self._wire.encode(request, self._settings)
+        body, seen = self._wire.encode(request, self._settings), list[Event]()
+        with self._counting(body, seen):
+            return await self._answered(body, seen, hear)
+
+    @contextmanager
+    def _counting(self, body: bytes, seen: list[Event]) -> Iterator[None]:
+        """Tell what a call has come to that breaks off when the endpoint is at work on it."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            unheard(self._so_far(body, seen))
+            raise
+        except Transient as trouble:
+            if seen or isinstance(trouble.__cause__, openai.APITimeoutError):
+                unheard(replace(self._so_far(body, seen), calls=0))
+            raise
+
+    def _so_far(self, body: bytes, seen: list[Event]) -> Usage:
+        knobs = self._knobs
+        most = 0 if knobs.stream else knobs.max_completion_tokens or knobs.max_tokens or 0
+        usage = so_far(self._wire, seen, body, most)
+        return replace(usage, usd=self.tariff.priced(usage)[0])
+
+    async def _answered(self, body: bytes, seen: list[Event], hear: Hearing) -> Reply:
         try:
             answer = await self._post(body)
             said = _lower(answer.headers)
             hear(said)
-            text = await self._text(answer)
+            text = await self._text(answer, seen)
         except openai.APIStatusError as error:
             said = _lower(error.response.headers)
             hear(said)
@@ -184,14 +211,14 @@ class Call:
         )
         return cast(httpx2.Response, answer)
 
-    async def _text(self, answer: httpx2.Response) -> str:
+    async def _text(self, answer: httpx2.Response, seen: list[Event]) -> str:
         """The body; of a stream, the body that it stands for."""
         if not self._knobs.stream:
             return answer.content.decode("utf-8-sig", errors="replace")
         try:
             if "application/json" in answer.headers.get("content-type", ""):
                 return (await answer.aread()).decode("utf-8-sig", errors="replace")
-            return json.dumps(await folded(self._wire.Fold(), answer, self._knobs.idle))
+            return json.dumps(await folded(self._wire.Fold(), answer, self._knobs.idle, seen))
         except (NotAReply, RecursionError) as error:
             raise Transient(self._unkeyed(f"{self.client.base_url}: {error}")) from None
         finally:
@@ -232,6 +259,8 @@ class Call:
                 raise LimitReached(Ending.CONTEXT)
             case "refused":
                 raise EndpointRefused(f"{self.client.base_url} refuses: {said}")
+            case "setting":
+                raise UsageError(f"{self.client.base_url}: {said}; {_SHORTER}")
             case "refusal":
                 return Reply(Message("assistant", said), Usage(1, usd=None), "refusal")
             case "broken":
@@ -252,10 +281,13 @@ def _of_anthropic(client: openai.AsyncOpenAI) -> bool:
     return (client.base_url.host or "").endswith("anthropic.com")
 
 
-async def folded(fold: Fold, answer: httpx2.Response, idle: float) -> dict[str, Any]:
-    """The response that a stream amounts to. Cut where it ends, or falls silent, too early.
+async def folded(
+    fold: Fold, answer: httpx2.Response, idle: float, seen: list[Event]
+) -> dict[str, Any]:
+    """The response that a stream amounts to, its events added to `seen` as they come.
 
-    What goes wrong once the reply is complete takes nothing from it but its usage.
+    Cut where it ends, or falls silent, too early. What goes wrong once the reply is complete takes
+    nothing from it but its usage.
     """
     parser, chunks = Parser(), answer.aiter_bytes()
     closed = False
@@ -264,6 +296,7 @@ async def folded(fold: Fold, answer: httpx2.Response, idle: float) -> dict[str, 
             async with asyncio.timeout(min(idle, _LAST_WORDS) if fold.done else idle):
                 chunk = await anext(chunks, None)
             told = parser.close() if chunk is None else parser.feed(chunk)
+            seen += told
             for event in told:
                 fold.add(event)
             closed = chunk is None

@@ -16,9 +16,10 @@ from typing import Any, Literal, TypeAlias
 
 from harness.models.quota import pause
 
-Kind: TypeAlias = Literal["transient", "overflow", "refused", "refusal", "broken"]
+Kind: TypeAlias = Literal["transient", "overflow", "refused", "refusal", "setting", "broken"]
 """`transient`: ask again. `overflow`: the conversation is too long. `refused`: key, credit or
-model name; every later call would fail too. `refusal`: the model's own. `broken`: this request."""
+model name; every later call would fail too. `refusal`: the model's own. `setting`: a longer answer
+is asked for than there can ever be. `broken`: this request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,22 @@ _OVERFLOW = re.compile(
     r"|maximum prompt length|exceeds the maximum number of tokens|reduce the length of the"
     r"|longer than the model's context|`?inputs`? tokens \+|too large for model|code 1261\b"
     r"|request_too_large|request too large|must be reduced in order to run",
+    re.IGNORECASE,
+)
+_ANSWER = re.compile(
+    r"max_(?:completion_|output_|new_)?tokens[`'\"]*(?: value)?(?:=\d+|: \d+)?,? "
+    r"(?:cannot be greater"
+    r"|> ?\d+|must be less than or equal|the valid range|is too large: \d+\. this model supports)"
+    r"|max_tokens: \d+ > \d+",
+    re.IGNORECASE,
+)
+"""An answer longer than the endpoint gives at all, said without a word of the prompt."""
+_WINDOW = re.compile(
+    r"maximum context length (?:is|of) (\d+)|\d+ \+ \d+ > (\d+)|must be <= (\d+)", re.IGNORECASE
+)
+_ASKED_FOR = re.compile(
+    r"tokens[`'\"]* is too large: (\d+)|(\d+) (?:tokens for|in) the completion"
+    r"|requested (\d+) output tokens|\d+ \+ (\d+) > \d+|(\d+) `?max_new_tokens",
     re.IGNORECASE,
 )
 _RATE = re.compile(
@@ -92,6 +109,8 @@ def _kind(status: int, told: str, asked: float | None) -> Kind:
     rated = status == 429 or _RATE.search(told) is not None
     if (_CREDIT.search(told) or status == 402) and not (asked and (rated or status == 402)):
         return "refused"
+    if status < 500 and not rated and _asks_too_long(told):
+        return "setting"
     if _never_fits(told) or (not rated and (status == 413 or _OVERFLOW.search(told))):
         return "overflow"
     if status in (400, 403, 451) and _FILTER.search(told):
@@ -101,6 +120,18 @@ def _kind(status: int, told: str, asked: float | None) -> Kind:
     if status >= 500:
         return "broken" if _DEAD.search(told) else "transient"
     return "refused" if status in (401, 403, 404) or _WHO.search(told) else "broken"
+
+
+def _asks_too_long(told: str) -> bool:
+    """Whether the answer that is asked for would not fit even if the prompt were empty."""
+    if _ANSWER.search(told):
+        return True
+    window, asked = (_number(pattern.search(told)) for pattern in (_WINDOW, _ASKED_FOR))
+    return bool(window and asked and asked >= window)
+
+
+def _number(found: re.Match[str] | None) -> int:
+    return int(next(n for n in found.groups() if n)[:15]) if found else 0
 
 
 def _never_fits(told: str) -> bool:

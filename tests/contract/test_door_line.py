@@ -286,7 +286,7 @@ async def test_a_call_that_is_cut_off_with_its_attempt_is_charged_what_is_known_
         spent = visit.guest.meter.spent
         assert spent.calls == 1 and spent.prompt > 0
         assert spent.usd == pytest.approx(spent.tokens / 1e6)
-        assert visit.guest.facts()["calls_cut_off"] == 1
+        assert visit.guest.journal.facts()["calls_cut_off"] == 1
         (note,) = [e for e in visit.trace.of("note") if e["note"] == "call_cut_off"]
         assert note["estimated"] is True
         assert wire != "messages" or spent.prompt == REPLY.usage.prompt, "that has been told"

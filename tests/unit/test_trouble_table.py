@@ -118,8 +118,88 @@ TABLE: list[tuple[str, int, Any, Kind]] = [
     (
         "vllm knob",
         400,
-        openai("max_tokens=10000000 cannot be greater than max_model_len=2048.", "BadRequestError"),
-        "broken",
+        openai(
+            "max_tokens=10000000 cannot be greater than max_model_len=2048. Please request fewer "
+            "output tokens. (parameter=max_tokens, value=10000000)",
+            "BadRequestError",
+        ),
+        "setting",
+    ),
+    (
+        "vllm old, the answer alone",
+        400,
+        openai(
+            "'max_tokens' or 'max_completion_tokens' is too large: 5000. This model's maximum "
+            "context length is 2048 tokens and your request has 9 input tokens (5000 > 2048 - 9).",
+            "BadRequestError",
+        ),
+        "setting",
+    ),
+    (
+        "vllm old, with the prompt",
+        400,
+        openai(
+            "'max_tokens' or 'max_completion_tokens' is too large: 500. This model's maximum "
+            "context length is 2048 tokens and your request has 1900 input tokens "
+            "(500 > 2048 - 1900).",
+            "BadRequestError",
+        ),
+        "overflow",
+    ),
+    (
+        "vllm sum",
+        400,
+        openai(
+            f"{FULL} However, you requested 2100 tokens (1600 in the messages, 500 in the "
+            "completion). Please reduce the length of the messages or completion."
+        ),
+        "overflow",
+    ),
+    (
+        "vllm sum, the answer alone",
+        400,
+        openai(
+            f"{FULL} However, you requested 2057 tokens (9 in the messages, 2048 in the "
+            "completion). Please reduce the length of the messages or completion."
+        ),
+        "setting",
+    ),
+    (
+        "openai answer",
+        400,
+        openai(
+            "max_tokens is too large: 100000. This model supports at most 16384 completion "
+            "tokens, whereas you provided 100000.",
+            BAD,
+            "invalid_value",
+        ),
+        "setting",
+    ),
+    (
+        "anthropic answer",
+        400,
+        anthropic(
+            BAD,
+            "max_tokens: 200000 > 64000, which is the maximum allowed number of output "
+            "tokens for claude-x",
+        ),
+        "setting",
+    ),
+    (
+        "groq answer",
+        400,
+        openai(
+            "`max_tokens` must be less than or equal to `8192`, the maximum value for "
+            "`max_tokens` is less than the `context_window` for this model",
+            BAD,
+        ),
+        "setting",
+    ),
+    (
+        "deepseek answer",
+        400,
+        openai("Invalid max_tokens value, the valid range of max_tokens is [1, 8192]", BAD),
+        "setting",
     ),
     (
         "vllm echoes",
@@ -149,6 +229,16 @@ TABLE: list[tuple[str, int, Any, Kind]] = [
             "message": "Requested token count exceeds the model's maximum context length of 8.",
         },
         "overflow",
+    ),
+    (
+        "sglang answer",
+        400,
+        openai(
+            "Requested token count exceeds the model's maximum context length of 2048 tokens. "
+            "You requested a total of 9009 tokens: 9 tokens from the input messages and 9000 "
+            "tokens for the completion."
+        ),
+        "setting",
     ),
     (
         "llama.cpp",
@@ -235,6 +325,16 @@ TABLE: list[tuple[str, int, Any, Kind]] = [
         422,
         openai("Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4097.", BAD),
         "overflow",
+    ),
+    (
+        "together answer",
+        422,
+        openai(
+            "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4097. Given: "
+            "9 `inputs` tokens and 5000 `max_new_tokens`",
+            BAD,
+        ),
+        "setting",
     ),
     (
         "together 403",

@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.api import WireName
@@ -20,15 +20,15 @@ from harness.errors import Fault, LimitReached, Parked, UsageError
 from harness.models.door import answers
 from harness.models.door.bodies import Body, conversation
 from harness.models.door.guest import Guest, met
-from harness.models.door.remains import so_far
 from harness.models.door.upstream import Answer, Refused, passed_back
 from harness.models.hire import Share
+from harness.models.remains import so_far
 from harness.models.wires.reading import Cut, Fold, NotAReply
 from harness.models.wires.sse import Event
 from harness.models.wires.table import WIRES
 from harness.past import Told
 from harness.trace import mark_of
-from harness.types import Reply, Request
+from harness.types import Reply, Request, Usage
 
 _AHEAD_CHUNKS = 256
 _LAST_WORDS_SECONDS = 30.0
@@ -157,26 +157,35 @@ class Exchange:
             await self._asked(request, mark, share)
 
     async def _asked(self, request: Request, mark: str, share: Share | None) -> None:
-        guest, started = self.guest, time.monotonic()
-        body = self._sent()
-        try:
-            with guest.journal.queue.asking() as wait:
+        guest, started, body = self.guest, time.monotonic(), self._sent()
+        with guest.journal.queue.asking() as wait:
+
+            def unheard(calls: int) -> None:
+                usage = replace(self._so_far(body, share), calls=calls)
+                guest.unheard(usage, time.monotonic() - started - wait.seconds)
+
+            try:
                 payload, reply, held = await self._answer(body)
-        except (NotAReply, OSError, guest.upstream.Broken) as error:
-            why = f"{guest.upstream.base_url}: {type(error).__name__} {error}"
-            await self._cut(guest.upstream.unkeyed(why))
-            return
-        except asyncio.CancelledError:
-            if self._under_way:
-                seen = so_far(WIRES[self.wire], self._seen, body)
-                guest.cut_off(guest.upstream.priced(seen, share))
-            raise
+            except (NotAReply, OSError, guest.upstream.Broken) as error:
+                unheard(0)
+                why = f"{guest.upstream.base_url}: {type(error).__name__} {error}"
+                await self._cut(guest.upstream.unkeyed(why))
+                return
+            except asyncio.CancelledError:
+                if self._under_way:
+                    unheard(1)
+                raise
         reply = share.priced(reply) if share else reply
         told = Told(mark, reply, time.monotonic() - started - wait.seconds, payload)
         guest.answered(request, told, live=True)
         await guest.journal.trace.settled()
         await self.pipe.put(held)
         await self.pipe.end()
+
+    def _so_far(self, body: bytes, share: Share | None) -> Usage:
+        most = 0 if self.streams else self.body.max_output or 0
+        seen = so_far(WIRES[self.wire], self._seen, body, most)
+        return self.guest.upstream.priced(seen, share)
 
     async def _answer(self, body: bytes) -> tuple[dict[str, Any], Reply, bytes]:
         """An answer, passed on but for its end: as the endpoint told it, read, and that end."""

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness import codec
 from harness.api import Speech, WireName
 from harness.errors import Fault, LimitReached
 from harness.meter import Meter
@@ -37,8 +36,6 @@ class Guest:
     """How often each model was asked for, by the name that the program has for it."""
     manners: Manners = field(default_factory=Manners)
     calls: set[asyncio.Task[None]] = field(default_factory=set)
-    cut: int = 0
-    """Calls that the attempt's end has cut off, charged by what was known of them."""
 
     def sees(self, wire: WireName, payload: Mapping[str, Any]) -> None:
         """A request, before anything is done about it."""
@@ -64,13 +61,10 @@ class Guest:
         self.meter.charge(told.reply.usage, live=live)
         self.hurt = None
 
-    def cut_off(self, usage: Usage) -> None:
-        """Charge a call that was under way when the attempt ended: what it has come to."""
-        self.cut += 1
-        self.journal.trace.emit(
-            "note", {"note": "call_cut_off", "usage": codec.dump(usage), "estimated": True}
-        )
-        self.meter.charge(usage, live=True)
+    def unheard(self, usage: Usage, seconds: float) -> None:
+        """Charge a call that broke off: what it has come to."""
+        self.journal.unheard(usage, seconds)
+        self.meter.unheard(usage)
 
     def ends(self, why: BaseException) -> None:
         if self.end is None:
@@ -97,7 +91,6 @@ class Guest:
             "agent_wire": self.speech.wire,
             "agent_settings": self.manners.settings(),
             "agent_unequal": unequal,
-            "calls_cut_off": self.cut,
         }
         return {**said, **{key: value for key, value in asked.items() if value}}
 

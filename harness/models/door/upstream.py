@@ -24,7 +24,7 @@ from harness.models.trouble import Trouble, inside, sort, words
 from harness.models.wires.reading import NotAReply, Wire, payload_of
 from harness.models.wires.sse import Event, Parser
 from harness.models.wires.table import WIRES
-from harness.types import Message, Reply, Usage
+from harness.types import Reply, Usage
 
 _OURS = {
     *("host", "content-length", "connection", "transfer-encoding", "accept-encoding", "te"),
@@ -226,7 +226,7 @@ class Upstream:
         """Tokens that nobody has priced, as a whole answer of so many would be."""
         if share is None:
             return replace(usage, usd=self.tariff.priced(usage)[0])
-        return share.priced(Reply(Message("assistant", ""), usage)).usage
+        return share.borne(usage)
 
     def unkeyed(self, text: str) -> str:
         for key in self._texts:
@@ -252,7 +252,7 @@ class Upstream:
                 raise Transient(trouble.message, trouble.retry_after, crowded=trouble.crowded)
             case "refused":
                 raise EndpointRefused(f"{self.base_url} refuses: {trouble.message}")
-            case "overflow" | "refusal" | "broken":
+            case "overflow" | "refusal" | "setting" | "broken":
                 raise Refused(trouble, response, body)
 
 

@@ -1,4 +1,4 @@
-"""What a call has come to that is cut off with its attempt, as far as its answer had come."""
+"""What a call has come to that broke off, as far as its answer had come."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ _BYTES_A_TOKEN = 4
 _NAMES = ("type", "id", "role", "index", "signature")
 
 
-def so_far(wire: Wire, events: Iterable[Event], body: bytes) -> Usage:
+def so_far(wire: Wire, events: Iterable[Event], body: bytes, most: int = 0) -> Usage:
     """The tokens that the stream has told, and by its text where it has not; without a price.
 
-    What the endpoint thinks up after we have hung up is not known to anybody here.
+    `most` is what an answer that comes in one piece may have: of it nothing else is known, and the
+    endpoint may have gone on to its end. What a stream is given after we have hung up is left out.
     """
     told, written = Usage(), 0
     for event in events:
@@ -27,7 +28,7 @@ def so_far(wire: Wire, events: Iterable[Event], body: bytes) -> Usage:
         for choice in payload.get("choices") or ():
             written += sum(len(t.encode(errors="replace")) for t in _texts(choice.get("delta")))
     fresh = told.fresh if told.prompt else len(body) // _BYTES_A_TOKEN
-    output = max(told.output, written // _BYTES_A_TOKEN)
+    output = max(told.output, written // _BYTES_A_TOKEN, most)
     return replace(told, calls=1, fresh=fresh, output=output, usd=None)
 
 
