@@ -28,6 +28,8 @@ from harness.types import (
 Work: TypeAlias = Callable[[Attempt], Awaitable[Record]]
 Event: TypeAlias = Mapping[str, Any]
 """One line of a trace: `kind`, `at` (seconds since the try began), and what that kind carries."""
+CUT_OFF = "call_cut_off"
+"""The note of a call that broke off, with its `usage` as far as that is known."""
 
 
 class TaskSource(Protocol):

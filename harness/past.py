@@ -7,12 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from harness import codec
-from harness.api import Archive, Event
+from harness.api import CUT_OFF, Archive, Event
 from harness.types import Attempt, Ending, Reply, Usage
 
 T = TypeVar("T")
-CUT_OFF = "call_cut_off"
-"""The note of a call that broke off, with its usage as far as that is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,11 @@ from functools import lru_cache
 from typing import Any
 
 from harness import codec
-from harness.api import Event, Model, Sandbox, Trace
+from harness.api import CUT_OFF, Event, Model, Sandbox, Trace
 from harness.meter import Meter
 from harness.models.metered import Estimate, size, unknown
 from harness.models.wires.remembered import remembered
-from harness.past import CUT_OFF, Past, Told, bytes_of, text_of
+from harness.past import Past, Told, bytes_of, text_of
 from harness.queueing import QueueClock
 from harness.types import ExecResult, Message, Reply, Request, Usage
 from harness.unheard import told_to

@@ -21,10 +21,19 @@ from results.stats.proportion import bounds, wilson
 
 @dataclass(slots=True)
 class History:
-    """What the ledger says of one attempt."""
+    """What the ledger says of one attempt, and the traces of tries that it does not know."""
 
     graded: Graded | None = None
     faults: list[Faulted] = field(default_factory=list)
+    lost: list[Usage] = field(default_factory=list)
+    """What tries paid for that left no record."""
+
+    @property
+    def numbers(self) -> set[int]:
+        """Of the tries with a record."""
+        return {fault.tried for fault in self.faults} | (
+            {self.graded.tried} if self.graded else set()
+        )
 
 
 Rows: TypeAlias = Sequence[Sequence[History]]
@@ -86,6 +95,11 @@ class Cost:
     """Of the bill, what the tries cost that settled their attempts."""
     usd_faulted_tries: Figure
     """Of the bill, what the tries cost that measured nothing."""
+    lost: Usage
+    """Beside the bill: of tries that left a trace and no record, since their process died."""
+    usd_lost_tries: Figure
+    calls_cut_off: int
+    """Calls that the end of their attempts cut off: charged, and by an estimate."""
     usd_per_solved: Figure
     """`usage` of all graded attempts, failures included, by what they solved."""
     tokens_per_solved: Figure
@@ -234,7 +248,9 @@ def _summary(
         repeats=arm.repeats,
         raw=raw,
         adjusted=score(kept, level=level) if excluded else None,
-        faulted=_counts(entry.faults[-1].culprit for entry in entries if not entry.graded),
+        faulted=_counts(
+            entry.faults[-1].culprit for entry in entries if entry.faults and not entry.graded
+        ),
         owed=sum(cell.owed for cell in table.values()),
         cost=cost(entries, resolved=raw.resolved),
         tries=sum(len(entry.faults) + (entry.graded is not None) for entry in entries),
@@ -252,6 +268,7 @@ def cost(entries: Sequence[History], *, resolved: int) -> Cost:
     grades = [entry.graded for entry in entries if entry.graded]
     faults: list[Record] = [fault for entry in entries for fault in entry.faults]
     tries: list[Record] = [*faults, *grades]
+    lost = [usage for entry in entries for usage in entry.lost]
     usage = _total(grade.usage for grade in grades)
     spent = _total(record.spent for record in tries)
     clocks = _sum(grade.clocks for grade in grades)
@@ -265,6 +282,9 @@ def cost(entries: Sequence[History], *, resolved: int) -> Cost:
         usd_spent=_priced(spent.usd, (record.spent for record in tries), "recorded tries"),
         usd_graded_tries=_bill(grades, "graded tries"),
         usd_faulted_tries=_bill(faults, "faulted tries"),
+        lost=_total(lost),
+        usd_lost_tries=_priced(_total(lost).usd, lost, "tries without a record"),
+        calls_cut_off=sum(int(record.facts.get("calls_cut_off", 0)) for record in tries),
         usd_per_solved=_per_solved(usd, resolved, bool(grades)),
         tokens_per_solved=_per_solved(_told(usage.tokens, "token", grades), resolved, bool(grades)),
         seconds_per_solved=_per_solved(

@@ -34,6 +34,14 @@ class Traces:
             number += 1
         return number
 
+    def names(self) -> set[str]:
+        """`<attempt.id>.<number>` of every try that has left a trace."""
+        try:
+            with os.scandir(self.folder) as found:
+                return {f.name.removesuffix(".jsonl") for f in found if f.name.endswith(".jsonl")}
+        except FileNotFoundError:
+            return set()
+
     def events(self, attempt: Attempt, number: int, /) -> Iterator[Event]:
         """What a try wrote, without a torn last line; nothing where it left no trace."""
         path = self.path(attempt, number)

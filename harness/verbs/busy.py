@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from harness import codec
-from harness.api import Event
+from harness.api import CUT_OFF, Event
 from harness.types import Attempt, Record, Usage
 from results.store import RunStore
 from results.table import History
@@ -18,7 +18,7 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One reply: when it was there, how long it took, and what it counted."""
+    """One call: when its reply was there or it broke off, how long it took, what it counted."""
 
     at: float
     seconds: float
@@ -82,14 +82,15 @@ def _try(events: Iterable[Event]) -> Try:
     for event in events:
         ended = float(event["at"])
         if event["kind"] == "reply":
-            calls.append(_call(event))
+            calls.append(_call(event, event["reply"], live=bool(event["live"])))
+        elif event["kind"] == "note" and event.get("note") == CUT_OFF:
+            calls.append(_call(event, event, live=True))
     return Try(tuple(calls), ended)
 
 
-def _call(event: Event) -> Call:
-    reply: Any = event["reply"]
-    usage = codec.load(Usage, reply["usage"], where="the usage of a reply in a trace")
-    return Call(float(event["at"]), float(event["seconds"]), bool(event["live"]), usage)
+def _call(event: Event, said: Any, *, live: bool) -> Call:
+    usage = codec.load(Usage, said["usage"], where="the usage of a call in a trace")
+    return Call(float(event["at"]), float(event["seconds"]), live, usage)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.types import Attempt
 from results import quarantine, table
+from results.bills import with_lost
 from results.blocks import Blocks, blocks
 from results.crossing import Arm, Crossed, crossing
 from results.grader import Grader, grader
@@ -89,6 +90,7 @@ def build(
     manifest = store.manifest()
     fenced = quarantine.read(store.folder) if fenced is None else fenced
     found = table.histories(store.records(), where=str(store.ledger.path))
+    found = with_lost(store, found, manifest.planned())
     name = store.folder.resolve().name
     return reported(name, manifest, found, fenced=fenced, checked=checked, level=level)
 

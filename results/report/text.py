@@ -101,15 +101,18 @@ def _bills(conditions: Sequence[Summary], keys: Mapping[str, str], width: int) -
     rows = [
         [
             keys[c.digest],
-            f"{c.cost.spent.tokens:,}",
-            money(c.cost.usd_spent.value),
+            f"{c.cost.spent.tokens + c.cost.lost.tokens:,}",
+            money((c.cost.spent + c.cost.lost).usd),
             money(c.cost.usd_graded_tries.value),
             money(c.cost.usd_faulted_tries.value),
+            money(c.cost.usd_lost_tries.value),
+            str(c.cost.calls_cut_off),
         ]
         for c in conditions
-        if c.cost.spent.calls
+        if c.cost.spent.calls or c.cost.lost.calls
     ]
     head = ["spent", "tokens", "usd,\nall tries", "graded\ntries", "faulted\ntries"]
+    head += ["lost\ntries", "calls\ncut off"]
     return grid(head, rows, width=width) if rows else []
 
 

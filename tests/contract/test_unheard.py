@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from harness.api import CUT_OFF
 from harness.meter import Meter, RunLimits, RunMeter
 from harness.models.connection import connect
 from harness.models.hire import Hire, Hired
@@ -17,7 +18,7 @@ from harness.models.knobs import Knobs
 from harness.models.openai import Endpoint
 from harness.models.pool import Pool
 from harness.models.serving import served
-from harness.past import CUT_OFF, Past
+from harness.past import Past
 from harness.trace import Journal, Recorded
 from harness.types import Limits, Usage
 from tests.contract.test_door import Events

@@ -136,7 +136,9 @@ def _environment(name: str, install: Callable[[Callable[..., None]], None]) -> P
 
         def pip(*words: str) -> None:
             command = [folder / "bin" / "python", "-m", "pip", "install", "-q", *words]
-            subprocess.run(command, check=True)
+            # Left to itself, a build starts a compiler for every file at once.
+            few = {"CMAKE_BUILD_PARALLEL_LEVEL": str(os.cpu_count() or 1)}
+            subprocess.run(command, check=True, env={**os.environ, **few})
 
         install(pip)
 

@@ -209,7 +209,10 @@ def cost(scene: Scene, i: int) -> Html:
         ["USD per solved issue", dollars(precision.usd_per_solved)],
         ["time per solved issue", seconds(precision.seconds_per_solved)],
         ["USD, graded attempts", usd(bill.usd.value)],
-        ["USD spent, all tries", usd(bill.usd_spent.value)],
+        ["USD spent, all tries", usd((bill.spent + bill.lost).usd)],
+        ["on tries that faulted", usd(bill.usd_faulted_tries.value)],
+        ["on tries without a record", usd(bill.usd_lost_tries.value)],
+        ["calls cut off (estimated)", str(bill.calls_cut_off)],
         [
             "spent on failures",
             NONE if one.failures_usd is None else f"{100 * one.failures_usd:.0f}%",

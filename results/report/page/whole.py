@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from harness.types import Attempt
 from results import quarantine
+from results.bills import with_lost
 from results.comparison import compare
 from results.exchange.imported import Taken
 from results.manifest import Manifest
@@ -82,6 +83,7 @@ def _read(
     store = RunStore(source)
     manifest = store.manifest()
     found = histories(store.records(), where=str(store.ledger.path))
+    found = with_lost(store, found, manifest.planned())
     known = quarantine.read(source) if fenced is None else fenced
     return reported(source.resolve().name, manifest, found, fenced=known), manifest, found
 
