@@ -11,10 +11,11 @@ from typing import TypeAlias
 from harness.errors import UsageError
 from harness.types import Condition, Graded
 from results.exchange.imported import UNDECLARED, Taken
+from results.footing import Footing, footing
 from results.manifest import Declared
 from results.regrades import regraded
 from results.store import RunStore
-from results.table import Rows, Score, cells, histories, measured, rows, score, solved
+from results.table import Score, cells, histories, measured, rows, score, solved
 
 Source: TypeAlias = Path | Taken
 """A run's folder, or somebody else's file as it was read."""
@@ -38,6 +39,8 @@ class System:
     usd: Mapping[str, Sequence[float]]
     score: Score
     """Over all that its run declares, with what is missing from it."""
+    footing: Footing | None = None
+    """What its records say of the agent, where that was somebody else's."""
 
 
 def systems(sources: Iterable[Source], *, level: float = 0.95) -> list[System]:
@@ -71,24 +74,21 @@ def _of(source: Source, level: float) -> Iterator[System]:
     for digest, arm in manifest.conditions.items():
         entries = rows(manifest, found, digest)
         verdicts, usd = measured(entries, solved), measured(entries, _usd)
+        grades = [each.graded for row in entries for each in row if each.graded]
         yield System(
             run=name,
             digest=digest,
             label=arm.label,
             condition=arm.condition,
             repeats=arm.repeats,
-            modes=_modes(entries),
+            modes=tuple(sorted({grade.verdict.mode for grade in grades})),
             regraded=regraded(arm.condition),
             tasks=manifest.tasks,
             verdicts=dict(zip(manifest.tasks, verdicts, strict=True)),
             usd=dict(zip(manifest.tasks, usd, strict=True)),
             score=score(cells(manifest, entries).values(), level=level),
+            footing=footing(grades),
         )
-
-
-def _modes(entries: Rows) -> tuple[str, ...]:
-    grades = (history.graded for row in entries for history in row)
-    return tuple(sorted({grade.verdict.mode for grade in grades if grade}))
 
 
 def _usd(grade: Graded) -> float:

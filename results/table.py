@@ -13,6 +13,7 @@ from math import nan
 from typing import TypeAlias
 
 from harness.types import Attempt, Clocks, Condition, Faulted, Graded, Record, TaskId, Usage
+from results.footing import Footing, footing
 from results.lines import Damaged
 from results.manifest import Arm, Manifest
 from results.stats.estimate import Estimate, nothing
@@ -127,6 +128,8 @@ class Summary:
     modes: Mapping[str, int]
     unequal: tuple[str, ...]
     """What its agent does that no setting makes equal, in the words of the records."""
+    footing: Footing | None
+    """All that they say of that agent; None for a scaffold of ours."""
 
 
 def histories(records: Iterable[Record], *, where: str = "the ledger") -> dict[Attempt, History]:
@@ -241,6 +244,7 @@ def _summary(
     grades = [entry.graded for entry in entries if entry.graded]
     raw = score(table.values(), level=level)
     kept = [cell for task, cell in table.items() if task not in excluded]
+    hosted = footing(grades)
     return Summary(
         digest=digest,
         label=arm.label,
@@ -257,9 +261,8 @@ def _summary(
         endings=_counts(str(grade.ending) for grade in grades),
         reasons=_counts(grade.verdict.reason for grade in grades),
         modes=_counts(grade.verdict.mode for grade in grades),
-        unequal=tuple(
-            dict.fromkeys(said for g in grades for said in g.facts.get("agent_unequal") or ())
-        ),
+        unequal=hosted.unequal if hosted else (),
+        footing=hosted,
     )
 
 

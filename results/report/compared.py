@@ -9,6 +9,7 @@ from typing import Any
 from harness.codec import dump
 from results.comparison import Compared, Comparison
 from results.exchange.imported import IMPORTED
+from results.footing import among
 from results.report.crossing_text import as_lines as crossed
 from results.report.layout import clean, grid, money, percent, span
 from results.stats.estimate import Estimate, PValue
@@ -147,6 +148,7 @@ def _warnings(found: Compared) -> Iterator[str]:
                 f"{pair.shared} tasks, more than two runs of one system are known to have: one set "
                 "of patches, graded twice?"
             )
+    yield from among((f"#{i}", system.footing) for i, system in enumerate(found.systems, start=1))
     dropped = sum(pair.dropped for pair in found.pairs)
     if dropped:
         yield f"{dropped} tasks were left out of pairs because only one side has measured them"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from results.blocks import Blocks
 from results.exchange.imported import IMPORTED
+from results.footing import among
 from results.manifest import Manifest
 from results.table import Summary
 
@@ -119,15 +120,7 @@ def _uneven(conditions: Sequence[Summary]) -> Iterator[str]:
 
 
 def _footing(conditions: Sequence[Summary]) -> Iterator[str]:
-    agents: dict[str, dict[str, None]] = {}
-    for c in conditions:
-        if c.unequal:
-            agents.setdefault(c.condition.scaffold.name, {}).update(dict.fromkeys(c.unequal))
-    for name, unequal in agents.items():
-        yield (
-            f"{name} has the limits, the meter and the grading of any scaffold here; what cannot "
-            f"be made equal: it {'; it '.join(unequal)}"
-        )
+    return among((f"#{i}", c.footing) for i, c in enumerate(conditions, start=1))
 
 
 def _unpriced(conditions: Sequence[Summary]) -> Iterator[str]:

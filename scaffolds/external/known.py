@@ -9,6 +9,7 @@ from scaffolds.external.scaffold import external
 
 _COMPACTS = "shortens its own history when it thinks that the window is full"
 _OWN_RETRIES = "asks again after failures by rules of its own, each try counted as a call"
+_RETRIES_ONCE = "asks once more by itself after a failure, which is counted as a call"
 
 MINI_SWE_AGENT = Agent(
     name="mini-swe-agent",
@@ -33,7 +34,7 @@ MINI_SWE_AGENT = Agent(
     },
     also=("mcp",),
     asked=("--help",),
-    unequal=("gives a command 30 seconds",),
+    unequal=("gives a command 30 seconds", _RETRIES_ONCE),
 )
 CODEX = Agent(
     name="codex",
@@ -53,7 +54,11 @@ CODEX = Agent(
         'wire_api = "responses"\nrequest_max_retries = 1\nstream_max_retries = 1\n'
         "stream_idle_timeout_ms = 3600000\n"
     },
-    unequal=(_COMPACTS, "its prompt and its tools depend on the name of the model"),
+    unequal=(
+        _COMPACTS,
+        _RETRIES_ONCE,
+        "has a prompt and tools that depend on the name of the model",
+    ),
 )
 CLAUDE_CODE = Agent(
     name="claude-code",
@@ -77,7 +82,11 @@ CLAUDE_CODE = Agent(
         "API_TIMEOUT_MS": "3600000",
         "IS_SANDBOX": "1",
     },
-    unequal=(_COMPACTS, "may ask a second, smaller model; here that is the same one"),
+    unequal=(
+        _COMPACTS,
+        _RETRIES_ONCE,
+        "asks a second, smaller model for titles and the like; here that is the same one",
+    ),
 )
 OPENCODE = Agent(
     name="opencode",
@@ -141,7 +150,11 @@ PI = Agent(
         ' "cost": {"input": 0, "output": 0, "cacheRead": 0, "cacheWrite": 0}}]}}}',
         ".pi/agent/settings.json": '{"retry": {"enabled": true, "maxRetries": 1}}',
     },
-    unequal=(_COMPACTS, "is told a window of 200,000 tokens, and asks for 32,000 a reply at most"),
+    unequal=(
+        _COMPACTS,
+        _RETRIES_ONCE,
+        "is told a window of 200,000 tokens, and asks for 32,000 a reply at most",
+    ),
 )
 AIDER = Agent(
     name="aider",

@@ -25,6 +25,8 @@ _UNBOUNDED_SECONDS = 7 * 24 * 3600.0
 """The attempt's clock ends the program; unlike the box's it stands still while a call waits for a
 seat at the endpoint."""
 _KEPT_BYTES = 256 << 10
+OWN = "has a system prompt and tools of its own"
+"""What holds of every one of them."""
 _FURNISH = """own=
 mkdir -p "$0" && chmod 700 "$0" || exit
 case "$HOME/" in
@@ -67,7 +69,7 @@ class External:
     @property
     def speech(self) -> Speech:
         facts = {"agent": self.agent.name, "agent_version": self.agent.version, **self._installed}
-        unequal = list(self.agent.unequal)
+        unequal = [OWN, *self.agent.unequal]
         return Speech(self.agent.wire, self.agent.refusal, {**facts, "agent_unequal": unequal})
 
     async def equip(self, environment: Environment, /) -> Environment:

@@ -9,6 +9,7 @@ import docker
 import pytest
 
 from harness.types import Limits, Part
+from scaffolds.external.scaffold import OWN
 from tests.agents.fake import lay
 from tests.agents.hosted import Hosted
 from tests.e2e import tiny_task
@@ -67,7 +68,10 @@ def test_its_work_is_graded_like_anyones_and_the_record_says_who_did_it(
     assert record["usage"]["calls"] == 2 and record["usage"]["fresh"] == 2000
     facts = record["facts"]
     assert facts["agent"] == "fake" and facts["agent_version"] == "0.0.1"
-    assert facts["agent_unequal"] == ["is our own"] and facts["agent_models"]["what-i-call-it"] == 2
+    assert (
+        facts["agent_unequal"] == [OWN, "is our own"]
+        and facts["agent_models"]["what-i-call-it"] == 2
+    )
     (first,) = hosted.voice.requests[-2][1]["messages"]
     assert "The state is broken." in first["content"] and "/app" in first["content"]
 

@@ -317,9 +317,11 @@ async def test_what_a_program_sets_itself_is_recorded_and_named(place: Place) ->
         async with replace(place, upstream=upstream).before(None) as visit:
             await visit.post("chat", {"temperature": 0.7, "max_tokens": 100})
             await visit.post("chat", {"temperature": 0.2, "max_tokens": 100})
+            assert "agent_calls_aside" not in visit.guest.facts(), "it may have no tools at all"
+            await visit.post("chat", {"temperature": 0.2, "max_tokens": 100, "tools": [{}]})
             facts = visit.guest.facts()
         await upstream.close()
-    assert app.calls == 2
+    assert app.calls == 3 and facts["agent_calls_aside"] == 2
     assert facts["agent_settings"] == {"temperature": ["0.7", "0.2"], "max_tokens": ["100"]}
     assert facts["agent_unequal"] == [
         "asks with temperature = 0.7 or 0.2 where the condition says 0.0",

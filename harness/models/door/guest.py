@@ -91,6 +91,7 @@ class Guest:
             "agent_wire": self.speech.wire,
             "agent_settings": self.manners.settings(),
             "agent_unequal": unequal,
+            "agent_calls_aside": self.manners.aside,
         }
         return {**said, **{key: value for key, value in asked.items() if value}}
 

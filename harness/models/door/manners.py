@@ -36,16 +36,25 @@ def wanted(wire: WireName, knobs: Knobs) -> dict[str, Any]:
 class Manners:
     """What the requests of one attempt have said of the model's settings."""
 
+    calls: int = 0
+    without_tools: int = 0
     _seen: dict[str, list[str]] = field(default_factory=dict)
     _wanted: dict[str, str] = field(default_factory=dict)
 
     def see(self, payload: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+        self.calls += 1
+        self.without_tools += not payload.get("tools")
         self._wanted = {key: json.dumps(value) for key, value in wanted.items()}
         for key in {*_SETTINGS, *wanted}:
             value = json.dumps(payload[key]) if payload.get(key) is not None else _ABSENT
             values = self._seen.setdefault(key, [])
             if value not in values and len(values) < _MOST:
                 values.append(value)
+
+    @property
+    def aside(self) -> int:
+        """Calls beside the work, for titles and summaries: no tools, where others have some."""
+        return self.without_tools if self.without_tools < self.calls else 0
 
     def settings(self) -> dict[str, list[str]]:
         """The values that each setting had, as JSON, where any request said anything of it."""

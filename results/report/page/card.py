@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from results.footing import Footing
 from results.report.layout import duration, money
 from results.report.page.alone import cost, noise, repeats, repos, score, split
 from results.report.page.among import forest, rank
@@ -55,6 +56,7 @@ def _header(one: Card) -> Html:
         "limits": ", ".join(filter(None, capped)) or "none",
         "condition": summary.digest,
         "served as": _fact(one.facts, "model_model"),
+        "agent": _agent(summary.footing),
         "graded": ", ".join(f"{mode} ({count})" for mode, count in summary.modes.items()),
         "settled": days or "".join(one.days),
         "attempts": f"{raw.planned} planned, {raw.graded} graded, "
@@ -68,6 +70,15 @@ def _header(one: Card) -> Html:
         if value
     ]
     return tag("dl", *pairs, class_="facts")
+
+
+def _agent(found: Footing | None) -> str:
+    """Somebody else's program, and by what name it asked for its model."""
+    if found is None:
+        return ""
+    asked = ", ".join(f"{name} ({calls:,})" for name, calls in list(found.asked_for.items())[:3])
+    said = " ".join(word for word in (found.agent, " or ".join(found.versions)) if word)
+    return f"{said}, called its model {asked}" if asked else said
 
 
 def _fact(facts: Mapping[str, tuple[str, ...]], key: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from results.comparison import Comparison
 from results.exchange.imported import IMPORTED
+from results.footing import among
 from results.report.page.among import (
     forest_frame,
     forest_row,
@@ -87,6 +88,8 @@ def _warnings(scene: Scene, found: Study) -> Iterator[str]:
         yield "Imported verdicts are somebody else's: nothing here has checked them."
     if dropped := sum(pair.dropped for pair in found.compared.pairs):
         yield f"Tasks left out of pairs, since only one side has measured them: {dropped}."
+    systems = found.compared.systems
+    yield from among((scene.name(i), system.footing) for i, system in enumerate(systems))
     for pair in found.compared.pairs:
         if pair.alike and pair.agreement is not None:
             yield (

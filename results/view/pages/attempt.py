@@ -167,7 +167,7 @@ def _facts(sight: Sight) -> Html:
         tokens += f" ({count(usage['reasoning'])} reasoning)"
     calls = int(usage.get("calls") or 0)
     served = told.get("model_model") or told.get("served")
-    return tag(
+    took = tag(
         "div",
         facts(
             [
@@ -180,12 +180,14 @@ def _facts(sight: Sight) -> Html:
                 ("box", _box(told)),
                 ("tries", _tries(sight)),
                 ("agent", _agent(told)),
+                ("asked for", _asked_for(told)),
                 ("grade", _REUSED if told.get("grade_reused") else None),
             ]
         ),
         _clocks(clocks),
         class_="took",
     )
+    return joined([took, _unequal(told)])
 
 
 def _cost(sight: Sight, usage: Mapping[str, Any]) -> str | None:
@@ -208,12 +210,32 @@ _REUSED = "taken over: the same patch had been graded before"
 
 
 def _agent(told: Mapping[str, Any]) -> Html | None:
-    """The program that solved it, where that was somebody else's, and what was unequal in it."""
+    """The program that solved it, where that was somebody else's."""
     if not told.get("agent"):
         return None
-    unequal = "; it ".join(str(one) for one in a_list(told.get("agent_unequal")))
+    wire = told.get("agent_wire")
     said = f"{told['agent']} {told.get('agent_version') or ''}"
-    return text(said + (f": it {unequal}" if unequal else ""))
+    return text(said + (f", {wire} wire" if wire else ""))
+
+
+def _asked_for(told: Mapping[str, Any]) -> Html | None:
+    """The names by which a program asked for its model, each with its calls."""
+    names = [f"{name} ({calls})" for name, calls in a_map(told.get("agent_models")).items()]
+    aside = told.get("agent_calls_aside")
+    more = f"; {aside} without tools" if aside else ""
+    return text(", ".join(names) + more) if names else None
+
+
+def _unequal(told: Mapping[str, Any]) -> Html:
+    """What a comparison with a scaffold of ours has to bear with."""
+    said = [str(one) for one in a_list(told.get("agent_unequal"))]
+    settings = a_map(told.get("agent_settings"))
+    if settings:
+        values = (f"{k} = {' or '.join(map(str, a_list(v)))}" for k, v in settings.items())
+        said.append(f"set of the model: {', '.join(values)}")
+    if not said:
+        return Html("")
+    return tag("p", text(f"Not on equal footing: it {'; it '.join(said)}."), class_="fine")
 
 
 def _tries(sight: Sight) -> Html | None:

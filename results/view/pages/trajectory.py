@@ -15,6 +15,9 @@ from results.view.pages.changes import replaced
 from results.view.steps import Beat, Step, a_list, a_map
 from results.view.visible import one_line
 
+_PROGRAM_SAID = 2_000
+"""From so many characters on, what an agent in the box prints of itself is folded away: its steps
+are told by its calls."""
 _OLD, _NEW = ("old", "old_str", "old_string"), ("new", "new_str", "new_string")
 SHORT = 120
 
@@ -246,7 +249,11 @@ def _exec(event: Event, argv: Sequence[str], raw: str) -> Html:
         head.append(f", {omitted:,} bytes left out in the middle")
     output = str(event.get("output") or "")
     body = folded(output, raw=raw) if output.strip() else Html("")
-    script = argv[-1] if len(argv) == 3 and argv[1] in ("-c", "-lc") else " ".join(argv)
+    by_shell = len(argv) == 3 and argv[1] in ("-c", "-lc")
+    if not by_shell and len(output) > _PROGRAM_SAID:
+        said = tag("summary", f"what the program printed: {len(output):,} characters")
+        body = tag("details", said, body, class_="more")
+    script = argv[-1] if by_shell else " ".join(argv)
     return joined([tag("p", *head, class_="ran", title=text(one_line(script))), body])
 
 
