@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness import codec
-from harness.api import Executor, Grader, Probing, Work
+from harness.api import Executor, Probing, Work
 from harness.attempt import not_submitted, run_attempt
 from harness.blocks import Ration
 from harness.errors import Fault, UsageError, unknown
@@ -19,7 +19,6 @@ from harness.executors.local import Local
 from harness.experiment import Experiment
 from harness.meter import RunMeter
 from harness.models.openai import preflight
-from harness.once import GradedOnce
 from harness.outage import Gate, Patience, Probe
 from harness.past import spent
 from harness.progress import bar, steps
@@ -27,8 +26,6 @@ from harness.runner import owed, run
 from harness.types import Attempt, Culprit, Record, Submission, TaskId, Usage
 from harness.verbs.afar.driver import Afar, Run, on_nodes
 from harness.verbs.assemble import (
-    CONTROLS,
-    PREDICTIONS,
     Address,
     Assembly,
     Loaded,
@@ -37,8 +34,8 @@ from harness.verbs.assemble import (
     settle_sandbox,
     tell,
 )
-from harness.verbs.controls import fingerprint
 from harness.verbs.deciding import Watch
+from harness.verbs.graders import Graders
 from harness.verbs.supply import ordered, pinning, supplied
 from results.manifest import manifest
 from results.provenance import provenance
@@ -197,13 +194,12 @@ async def _executor(
 
 def _here(job: Job, store: RunStore, meter: RunMeter, due: list[Attempt]) -> Work:
     place = {attempt: at for at, attempt in enumerate(due, 1)}
-    once = _once(job, store)
+    graders = Graders(job.assembly, store)
 
     async def work(attempt: Attempt) -> Record:
         task = job.loaded.tasks[attempt.task]
         parts = job.assembly.parts(attempt, store, meter)
-        if not _graded_anew(job, attempt):
-            parts = replace(parts, grader=once[task.grader])
+        parts = replace(parts, grader=graders.of(attempt, task))
         if job.submissions is None:
             _expect(job, due[place[attempt] : place[attempt] + job.experiment.width])
             return await run_attempt(attempt, task, parts)
@@ -213,21 +209,6 @@ def _here(job: Job, store: RunStore, meter: RunMeter, due: list[Attempt]) -> Wor
         return await run_attempt(attempt, task, parts, given)
 
     return work
-
-
-def _once(job: Job, store: RunStore) -> dict[str, Grader]:
-    """Each grader of the run's tasks, as one that grades nothing twice."""
-    about = str(job.experiment.sandbox)
-    return {
-        name: GradedOnce(job.assembly.grader(name), store, about, fingerprint)
-        for name in {task.grader for task in job.loaded.tasks.values()}
-    }
-
-
-def _graded_anew(job: Job, attempt: Attempt) -> bool:
-    """Whether the verdict itself is what is measured: of controls, and of patches graded again."""
-    name = job.assembly.conditions[attempt.condition].scaffold.name
-    return name in CONTROLS or (name == PREDICTIONS and job.experiment.repeats > 1)
 
 
 def _expect(job: Job, soon: list[Attempt]) -> None:

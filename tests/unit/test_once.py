@@ -11,6 +11,7 @@ from harness.errors import Fault
 from harness.once import GradedOnce, revision
 from harness.sandboxes.host import Host
 from harness.types import Brief, Environment, Grade, Submission, Task, TaskId, Verdict
+from harness.verbs.afar.lent import NodeBook
 from results.store import RunStore
 
 pytestmark = pytest.mark.anyio
@@ -43,6 +44,17 @@ class Counting:
 
 def once(folder: Path, grader: Counting, *, about: str = "host") -> GradedOnce:
     return GradedOnce(grader, RunStore(folder), about, repr)
+
+
+async def test_a_node_of_a_cluster_grades_the_same_once_while_it_remembers() -> None:
+    grader, book = Counting(), NodeBook(most=1000)
+    cached = GradedOnce(grader, book, "host", repr)
+    first, again = [await cached.grade(TASK, FIXED, Host()) for _ in range(2)]
+    assert grader.asked == [FIXED.patch]
+    assert (again.verdict, again.tests, again.logs) == (first.verdict, first.tests, first.logs)
+    book.keep(bytes(1000))  # which leaves room for nothing else
+    await cached.grade(TASK, FIXED, Host())
+    assert grader.asked == [FIXED.patch] * 2
 
 
 async def test_the_same_patch_is_graded_once_and_its_record_says_so(tmp_path: Path) -> None:

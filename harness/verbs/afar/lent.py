@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -92,6 +92,41 @@ class LentArchive:
         if not upload.cancelled() and (error := upload.exception()) and self._share:
             self._failed = UsageError(f"--share {self._share.url} takes nothing: {error}")
         self._flush()
+
+
+class NodeBook:
+    """Implements Book for as long as a worker lives: what this node has graded.
+
+    In memory, so that nothing stays behind of a worker that is killed. Beyond `most` bytes what
+    was asked for longest ago is forgotten.
+    """
+
+    def __init__(self, most: int = 256 << 20) -> None:
+        self._most = most
+        self._size = 0
+        self._pages: OrderedDict[str, bytes] = OrderedDict()
+
+    def recall(self, key: str, /) -> bytes | None:
+        if key in self._pages:
+            self._pages.move_to_end(key)
+        return self._pages.get(key)
+
+    def remember(self, key: str, data: bytes, /) -> None:
+        self._size += len(data) - len(self._pages.pop(key, b""))
+        self._pages[key] = data
+        while self._size > self._most:
+            self._size -= len(self._pages.popitem(last=False)[1])
+
+    def keep(self, data: bytes, /) -> str:
+        digest = hashlib.sha256(data).hexdigest()
+        self.remember(digest, data)
+        return digest
+
+    def fetch(self, digest: str, /) -> bytes:
+        data = self.recall(digest)
+        if data is None:
+            raise UsageError(f"{digest} is forgotten")
+        return data
 
 
 class LentMeter(RunMeter):

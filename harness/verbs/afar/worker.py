@@ -22,9 +22,10 @@ from harness.executors.mail import Ended, Notice, Order, Outbox, Stopped
 from harness.experiment import Experiment
 from harness.sandboxes.sweep import sweep
 from harness.types import Attempt, Record, Task, TaskId
-from harness.verbs.afar.lent import LentArchive, LentMeter
+from harness.verbs.afar.lent import LentArchive, LentMeter, NodeBook
 from harness.verbs.afar.seats import LentPools
 from harness.verbs.assemble import Address, Assembly, Loaded
+from harness.verbs.graders import Graders
 from results.provenance import source_digest
 from results.share import Share
 
@@ -53,6 +54,7 @@ class Papers:
 class _Crew:
     assembly: Assembly
     tasks: dict[TaskId, Task]
+    graders: Graders
     share: Share | None
     door: AsyncExitStack = field(default_factory=AsyncExitStack)
 
@@ -82,7 +84,7 @@ class Worker:
             LentPools(self.outbox),
         )
         share = Share(self.papers.share) if self.papers.share else None
-        self.crew = _Crew(assembly, tasks, share)
+        self.crew = _Crew(assembly, tasks, Graders(assembly, NodeBook()), share)
         await self.crew.door.enter_async_context(assembly.host.open())
         _last_wish()
         with suppress(UsageError):
@@ -149,6 +151,7 @@ class Worker:
         crew.tasks[order.task.id] = order.task
         meter = LentMeter(self.outbox, limited=self.papers.limited)
         parts = crew.assembly.parts(order.attempt, archive, meter)
+        parts = replace(parts, grader=crew.graders.of(order.attempt, order.task))
         boxes, environment = crew.assembly.sandboxes.inner, order.task.brief.environment
         async with AsyncExitStack() as held:
             if isinstance(boxes, Supplied):
