@@ -18,6 +18,7 @@ from harness import (
     cli_images,
     cli_plan,
     cli_price,
+    cli_subset,
     cli_view,
     costs,
 )
@@ -277,6 +278,7 @@ cli_price.add_to(app)
 cli_images.add_to(app)
 cli_plan.add_to(app, _experiment)
 cli_view.add_to(app)
+cli_subset.add_to(listing)
 cli_doctor.add_to(app)
 
 

@@ -50,6 +50,8 @@ class Experiment(Value):
     sandbox: Part = Part("auto")
     limits: Limits = Limits()
     select: tuple[str, ...] = ()
+    subset: Mapping[str, Any] = field(default_factory=dict)
+    """What `tasks subset` drew, weights and all, where `select` names its file."""
     limit: int | None = None
     shard: str | None = None
     repeats: int = 1
@@ -201,6 +203,7 @@ def checked(experiment: Experiment) -> Experiment:
     if len(set(map(str, experiment.conditions))) < len(experiment.conditions):
         raise UsageError("the same condition is named twice; repeats = N measures one again")
     _check_stop(experiment)
+    experiment = _with_subset(experiment)
     for name in ("repeats", "width"):
         if getattr(experiment, name) < 1:
             raise UsageError(f"{name} is {getattr(experiment, name)}; it must be at least 1")
@@ -215,6 +218,27 @@ def _limited(given: Any, what: str, names: Sequence[str]) -> None:
         value = getattr(given, name)
         if value is not None and value <= 0:
             raise UsageError(f"{what}{name} is {value}; it must be above 0, or left out")
+
+
+SUBSET = "subset:"
+
+
+def _with_subset(experiment: Experiment) -> Experiment:
+    """The experiment with the drawn subset that it selects: its weights belong to the request."""
+    files = [term.removeprefix(SUBSET) for term in experiment.select if term.startswith(SUBSET)]
+    if not files:
+        return experiment
+    if len(experiment.select) > 1 or experiment.limit is not None:
+        raise UsageError(f"{SUBSET}{files[0]} is all that is selected: leave the other terms out")
+    try:
+        raw = json.loads(Path(files[0]).expanduser().read_bytes())
+    except OSError as error:
+        raise UsageError(f"{files[0]}: {error.strerror}") from None
+    except ValueError as error:
+        raise UsageError(f"{files[0]} is no subset: {error}") from None
+    if not isinstance(raw, dict) or raw.get("schema") != "harness-subset/1":
+        raise UsageError(f"{files[0]} is no subset; harness tasks subset RUN --size N draws one")
+    return replace(experiment, subset=raw)
 
 
 def _check_stop(experiment: Experiment) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import difflib
 import fnmatch
 import hashlib
+import json
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from harness.errors import UsageError
 from harness.types import Task
 
 _SAMPLE = re.compile(r"sample:(\d+)(?::seed=(\w+))?")
+SUBSET = "subset:"
 _SHARD = re.compile(r"(\d+)/(\d+)")
 
 
@@ -26,10 +29,11 @@ def select(
 
     A term is a pattern of ids (`ansible*`; several: any of them), `facet=pattern`
     (`repo=ansible/ansible`; several of one facet: any, of different facets: all), or
-    `sample:N:seed=S`, which is drawn last and does not depend on the order of the tasks. Then
+    `sample:N:seed=S`, which is drawn last and does not depend on the order of the tasks, or
+    `subset:FILE`, the ids that `harness tasks subset` drew. Then
     `limit` keeps the first, and `shard` "2/5" the second of five disjoint parts of the rest.
     """
-    chosen = list(tasks)
+    chosen, globs = _within_subset(tasks, globs)
     samples = [term for term in globs if term.startswith("sample:")]
     facets: dict[str, list[str]] = {}
     patterns: list[str] = []
@@ -48,6 +52,28 @@ def select(
     for term in samples:
         chosen = _sample(chosen, term)
     return _shard(chosen if limit is None else chosen[: max(0, limit)], shard)
+
+
+def _within_subset(tasks: Sequence[Task], globs: Sequence[str]) -> tuple[list[Task], list[str]]:
+    """What is left of the tasks by `subset:` terms, and the other terms."""
+    chosen = list(tasks)
+    for term in globs:
+        if term.startswith(SUBSET):
+            chosen = _subset(chosen, Path(term.removeprefix(SUBSET)).expanduser())
+    return chosen, [term for term in globs if not term.startswith(SUBSET)]
+
+
+def _subset(tasks: Sequence[Task], file: Path) -> list[Task]:
+    """What was drawn; all of it, since a part would stand for nothing."""
+    try:
+        ids = set(json.loads(file.read_bytes())["tasks"])
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        raise UsageError(f"{file} is no subset; harness tasks subset draws one") from None
+    if absent := sorted(ids - {task.id for task in tasks}):
+        raise UsageError(f"{file}: {len(absent)} of its tasks are not there, as {absent[0]!r}")
+    return [task for task in tasks if task.id in ids]
 
 
 def _by_id(tasks: Sequence[Task], patterns: Sequence[str]) -> list[Task]:

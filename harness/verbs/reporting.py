@@ -43,10 +43,18 @@ def report(
 
 def page(folders: list[Path], *, fenced_by: Path | None = None) -> None:
     """Write each run's report as one file that needs no other: `report.html` beside its ledger."""
-    fenced = None if fenced_by is None else quarantine.of_another(fenced_by)
+    fence = whole.Fence()
+    if fenced_by:
+        fence = whole.Fence(quarantine.of_another(fenced_by), of_a_check(fenced_by))
     flags = {"report": f"--quarantine {shlex.quote(str(fenced_by))}"} if fenced_by else {}
     for folder in folders:
-        told = whole.page([folder], typed=[str(folder)], beside=folder, fenced=fenced, flags=flags)
+        told = whole.page(
+            [folder],
+            typed=[str(folder)],
+            beside=folder,
+            fenced=fence,
+            flags=flags,
+        )
         publish(folder / whole.NAME, told.encode())
         print(folder / whole.NAME)
 

@@ -19,7 +19,10 @@ from results.provenance import Provenance
 from results.regrades import Regrades, regrades
 from results.reliability import Table
 from results.report.notes import notes, of_the_run, stopped
+from results.stats.subsets import Whole
 from results.store import RunStore
+from results.subsets import estimated
+from results.subsets import of_the_run as subset_of
 from results.table import Cell, History, Summary
 
 
@@ -62,6 +65,9 @@ class Report:
     """Of each condition, by digest: how steady the verdict on one patch is."""
     grader: Grader
     """What a check of these tasks says of the grader, and the scores corrected for it."""
+    whole_set: Mapping[str, Whole]
+    """Of each condition, by digest: the score on all tasks of which this run has a drawn subset.
+    Empty where it has none."""
     rows: tuple[Row, ...]
     faults: tuple[FaultGroup, ...]
     blocks: Blocks
@@ -121,6 +127,7 @@ def reported(
         precision={d: precision(manifest, d, rows, level=level) for d, rows in laid.items()},
         regrades={d: regrades(manifest, d, rows, level=level) for d, rows in laid.items()},
         grader=grader(checked, manifest.tasks, summaries, level=level),
+        whole_set=_whole_set(manifest, laid, level),
         rows=_rows(manifest, laid),
         faults=_faults(found),
         blocks=whole,
@@ -128,6 +135,16 @@ def reported(
         stray=stray,
         notes=(*said, *stopped(manifest), *of_the_run(summaries, whole, _codes(found))),
     )
+
+
+def _whole_set(manifest: Manifest, laid: table.Laid, level: float) -> dict[str, Whole]:
+    drawn = subset_of(manifest)
+    if drawn is None:
+        return {}
+    return {
+        digest: estimated(drawn, manifest, table.measured(rows, table.solved), level=level)
+        for digest, rows in laid.items()
+    }
 
 
 def _crossed(manifest: Manifest, laid: table.Laid, level: float) -> Crossed | None:

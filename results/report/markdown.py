@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from results.comparison import Compared, Comparison
 from results.crossing import Crossed
-from results.report import crossing_text, grader_text
+from results.report import crossing_text, grader_text, subset_text
 from results.report.build import Report
 from results.report.layout import clean, cut, duration, money, percent, span
 from results.stats.equivalence import Word
@@ -30,6 +30,7 @@ def as_markdown(report: Report, folder: str) -> str:
         list(_crossed(report.crossed)),
         list(_faults(report)),
         list(_corrected(report)),
+        [f"- {_key(i)} {_plain(text)}" for i, text in _whole_set(report)],
         list(_notes(report.notes)),
         [f"Recompute: {_code(f'harness report {shlex.quote(folder)} --markdown')}"],
     ]
@@ -43,8 +44,8 @@ def comparison_as_markdown(found: Compared, folders: Sequence[str]) -> str:
         for i, system in enumerate(found.systems)
     ]
     rows = [_pair(pair, found.margin) for pair in found.pairs]
-    head = ["pair", "tasks", "points", "A: reruns", "B: new issues", "C: new repositories"]
-    head += ["p, Holm", "the first is", "USD per solved, ratio"]
+    head = ["pair", "tasks", "points", "A: reruns", "B: new issues", "B: all pairs at once"]
+    head += ["C: new repositories", "p, Holm", "the first is", "USD per solved, ratio"]
     quoted = " ".join(map(shlex.quote, folders))
     command = f"harness compare {quoted} --margin {found.margin:g} --markdown"
     said = (
@@ -105,6 +106,12 @@ def _corrected(report: Report) -> Iterator[str]:
     yield from _table(["", "raw", "without quarantined tasks", "corrected for the grader"], rows)
     yield ""
     yield _plain(grader_text.sentence(found))
+
+
+def _whole_set(report: Report) -> Iterator[tuple[int, str]]:
+    for i, one in enumerate(report.conditions):
+        if found := report.whole_set.get(one.digest):
+            yield i, subset_text.sentence(found)
 
 
 def _passes(report: Report) -> Iterator[str]:
@@ -169,6 +176,7 @@ def _pair(pair: Comparison, margin: float) -> list[str]:
         _signed(differs.new_issues.value),
         _signed_ends(differs.rerun),
         _signed_ends(differs.new_issues),
+        _signed_ends(pair.together),
         _signed_ends(differs.new_repos),
         "-" if pair.p_holm is None else f"{pair.p_holm:.2g}",
         f"**{_word(pair.word, margin)}**",

@@ -12,6 +12,7 @@ from results.report.crossing_text import as_lines as crossed
 from results.report.grader_text import sentence
 from results.report.layout import clean, cut, duration, grid, money, percent, span
 from results.report.regrades_text import as_lines as regrades
+from results.report.subset_text import sentence as subset_sentence
 from results.stats.estimate import Estimate
 from results.table import Cell, Figure, Score, Summary
 
@@ -29,6 +30,7 @@ def as_text(report: Report, *, width: int = 100, full: bool = False) -> str:
         _conditions(report.conditions, keys, width),
         _bills(report.conditions, keys, width),
         _adjusted(report, keys, width),
+        _whole_set(report, keys, width),
         _precision(report, keys, width),
         _passes(report, keys, width),
         regrades(report.regrades, keys, width),
@@ -137,6 +139,11 @@ def _adjusted(report: Report, keys: Mapping[str, str], width: int) -> list[str]:
         return []
     said = [sentence(report.grader)] if checked else []
     return grid(head, rows, width=width) + [p for text in said for p in _wrapped(text, width)]
+
+
+def _whole_set(report: Report, keys: Mapping[str, str], width: int) -> list[str]:
+    said = [(keys[digest], subset_sentence(one)) for digest, one in report.whole_set.items()]
+    return [line for key, text in said for line in _wrapped(text, width, f"{key:4}")]
 
 
 def _precision(report: Report, keys: Mapping[str, str], width: int) -> list[str]:

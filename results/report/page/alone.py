@@ -47,6 +47,14 @@ def score_rows(one: Card) -> list[Row]:
         if raw.graded == raw.planned:
             name, said = "bounds: none is missing", points(low)
         found.append(Row(name, said, low, high, kind="r"))
+    if one.corrected.value is not None:
+        found.append(_interval("B corrected for the grader", one.corrected, "o"))
+    whole_set = one.whole_set
+    if whole_set and whole_set.low is not None and whole_set.high is not None:
+        low, high, mid = whole_set.low, whole_set.high, points(whole_set.value)
+        said = f"{mid}, {points(low)} to {points(high)}"
+        name = f"all {whole_set.of} tasks, this pass"
+        found.append(Row(name, said, low, high, whole_set.value, kind="b"))
     return found
 
 

@@ -12,12 +12,15 @@ from harness.types import Attempt, Graded
 from results.manifest import Manifest
 from results.precision import Precision
 from results.regrades import Regrades, regraded
+from results.report.build import Report
 from results.stats.clusters import likeness
+from results.stats.estimate import Estimate
 from results.stats.missing import WithMissing, with_missing
 from results.stats.noise import share_interval
 from results.stats.power import Gap, detectable
 from results.stats.proportion import wilson
 from results.stats.scores import as_scores, labels, task_means
+from results.stats.subsets import Whole
 from results.table import History, Summary, measured, rows, solved
 
 ASSUMED_NOISE = 0.33
@@ -66,6 +69,10 @@ class Card:
     summary: Summary
     precision: Precision
     regrades: Regrades
+    corrected: Estimate
+    """For the grader's own errors; None where no check is known."""
+    whole_set: Whole | None
+    """On all tasks of which these are a drawn subset; None where they are all."""
     missing: WithMissing | None
     """None with repeats, whose attempts are not independent."""
     steadiness: Steadiness
@@ -85,20 +92,23 @@ class Card:
 def card(
     manifest: Manifest,
     found: Mapping[Attempt, History],
-    told: tuple[str, Summary, Precision, Regrades],
+    report: Report,
+    summary: Summary,
 ) -> Card:
     """From the records of one condition, and what the report has made of them already."""
-    run, summary, precision, again = told
+    precision = report.precision[summary.digest]
     level = summary.raw.rate.level
     table = measured(rows(manifest, found, summary.digest), solved)
     names = [task.facets.get("repo", "") for task in manifest.tasks.values()]
     grades = _grades(found, summary.digest)
     one_patch = regraded(summary.condition)
     return Card(
-        run=run,
+        run=report.name,
         summary=summary,
         precision=precision,
-        regrades=again,
+        regrades=report.regrades[summary.digest],
+        corrected=report.grader.corrected[summary.digest],
+        whole_set=report.whole_set.get(summary.digest),
         missing=_missing(summary, level),
         steadiness=steadiness(table),
         noise_interval=None

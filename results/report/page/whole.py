@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +15,7 @@ from results.bills import with_lost
 from results.comparison import compare
 from results.exchange.imported import Taken
 from results.manifest import Manifest
+from results.reliability import Table
 from results.report.build import Report, reported
 from results.report.page import attempts
 from results.report.page.card import card
@@ -33,12 +35,21 @@ NAMED = 3
 """How many runs the heading names."""
 
 
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """What a check says of the tasks, where one is named in place of the list in a run's folder."""
+
+    tasks: Mapping[str, str] | None = None
+    checked: Table | None = None
+    """Its gradings."""
+
+
 def page(
     sources: Sequence[Source],
     *,
     typed: Sequence[str],
     beside: Path,
-    fenced: Mapping[str, str] | None = None,
+    fenced: Fence = Fence(),
     margin: float = MARGIN,
     flags: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
@@ -55,9 +66,8 @@ def page(
         report, manifest, found = _read(source, fenced)
         reports.append(report)
         for one in report.conditions:
-            told = (report.name, one, report.precision[one.digest], report.regrades[one.digest])
             places.append(place)
-            cards.append(findings(manifest, found, told))
+            cards.append(findings(manifest, found, report, one))
             near = _near(source, beside)
             columns.append(attempts.Column("", "", one.digest, near, manifest, found))
     among = study(compare(sources, margin=margin), cards) if len(cards) > 1 else None
@@ -74,18 +84,20 @@ def _names(cards: Sequence[Card]) -> list[str]:
     return [known[c.summary.digest] + (f", {c.run}" if several else "") for c in cards]
 
 
-def _read(
-    source: Source, fenced: Mapping[str, str] | None
-) -> tuple[Report, Manifest, Mapping[Attempt, History]]:
+def _read(source: Source, fenced: Fence) -> tuple[Report, Manifest, Mapping[Attempt, History]]:
     if isinstance(source, Taken):
         manifest, found = source.manifest, histories(source.records)
-        return reported(source.name, manifest, found, fenced=fenced or {}), manifest, found
+        told = reported(
+            source.name, manifest, found, fenced=fenced.tasks or {}, checked=fenced.checked
+        )
+        return told, manifest, found
     store = RunStore(source)
     manifest = store.manifest()
     found = histories(store.records(), where=str(store.ledger.path))
     found = with_lost(store, found, manifest.planned())
-    known = quarantine.read(source) if fenced is None else fenced
-    return reported(source.resolve().name, manifest, found, fenced=known), manifest, found
+    known = quarantine.read(source) if fenced.tasks is None else fenced.tasks
+    told = reported(source.resolve().name, manifest, found, fenced=known, checked=fenced.checked)
+    return told, manifest, found
 
 
 def _near(source: Source, beside: Path) -> str | None:
