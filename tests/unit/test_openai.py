@@ -106,7 +106,7 @@ async def test_a_conversation_that_is_too_long_is_an_ending() -> None:
 async def test_an_answer_that_never_fits_is_a_wrong_setting_and_told_in_one_line() -> None:
     said = "max_tokens=9000 cannot be greater than max_model_len=2048. (parameter=max_tokens)"
     server = Server(JSONResponse({"error": {"message": said}}, 400))
-    with pytest.raises(UsageError, match="2048.*give the model a smaller max_tokens"):
+    with pytest.raises(UsageError, match=r"2048.*give the model a smaller max_tokens"):
         await ask(server)
     assert len(server.asked) == 1
 
