@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError, unknown
@@ -36,9 +38,12 @@ def build(kind: str, part: Part, table: Mapping[str, str]) -> Any:
 
 
 def locate(kind: str, name: str, table: Mapping[str, str]) -> Any:
+    """What a name stands for. A module of one's own may be installed, or lie in this folder."""
     if name not in table and not is_path(name):
         raise unknown(kind, name, table, ", or give package.module:factory")
     module, _, attribute = table.get(name, name).partition(":")
+    if name not in table and (here := str(Path.cwd())) not in sys.path:
+        sys.path.append(here)
     try:
         return getattr(import_module(module), attribute)
     except (ImportError, AttributeError) as error:

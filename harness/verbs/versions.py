@@ -7,7 +7,7 @@ by other code, so the record says which; the report says where a condition has r
 from __future__ import annotations
 
 import hashlib
-import inspect
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -21,7 +21,7 @@ _TEXTS = ("*.py", "*.md")
 
 @cache
 def scaffold_code(name: str) -> str:
-    """Of a scaffold of ours, all of `scaffolds/`; of anybody else's, the file of its factory."""
+    """Of a scaffold of ours, all of `scaffolds/`; of anybody else's, the module that is named."""
     digest = hashlib.sha256()
     for path in _ours() if name in SCAFFOLDS else _theirs(name):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
@@ -39,5 +39,6 @@ def _ours() -> list[Path]:
 
 
 def _theirs(name: str) -> list[Path]:
-    made = inspect.getsourcefile(locate("scaffold", name, SCAFFOLDS))
+    locate("scaffold", name, SCAFFOLDS)
+    made = sys.modules[name.partition(":")[0]].__file__
     return [Path(made)] if made else []

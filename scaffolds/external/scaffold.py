@@ -18,7 +18,7 @@ from scaffolds.external.agent import MOUNT, SCRATCH, Agent, filled
 from scaffolds.external.layer import Layer, ready
 from scaffolds.prompts import prompt
 
-START_SECONDS = 180.0
+START_SECONDS = 600.0
 """What it may take to say its version, on a machine that has much else to do."""
 TIDY_SECONDS = 30.0
 _UNBOUNDED_SECONDS = 7 * 24 * 3600.0

@@ -6,6 +6,7 @@ import ast
 import asyncio
 import json
 import re
+import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,11 +18,13 @@ from harness.api import Endpoint, Hosting, Session
 from harness.errors import Fault, UsageError
 from harness.registry import build
 from harness.types import Brief, Environment, ExecResult, Limits, Part, Reply, Request, TaskId
+from harness.verbs import versions
 from scaffolds import AGENTS, SCAFFOLDS
 from scaffolds.external import interpreters, known
 from scaffolds.external.agent import Agent, filled
 from scaffolds.external.layer import Layer
 from scaffolds.external.scaffold import External
+from scaffolds.loop import Loop
 
 STATEMENT = """--help "quoted" 'single' \\ `id` $(id) $HOME ${token} %s {model} \t
 EOF
@@ -133,6 +136,24 @@ def test_the_readme_lists_it(agent: Agent) -> None:
         f"`{agent.package}` {agent.version} | {agent.wire} | it {'; it '.join(agent.unequal)}"
         in readme
     )
+
+
+def test_what_the_readme_says_of_ones_own_works_as_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readme = Path(known.__file__).parents[1].joinpath("README.md").read_text()
+    loops, hosted = re.findall(r"^```python\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    package = tmp_path / "my_agents"
+    package.mkdir()
+    (package / "loops.py").write_text(loops)
+    (package / "hosted.py").write_text(hosted)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [*sys.path])
+    terse = build("scaffold", Part("my_agents.loops:terse", {"words": 50}), SCAFFOLDS)
+    assert isinstance(terse, Loop) and "more than 50 words" in terse.system
+    spark = built("my_agents.hosted:spark", version="1.5.0")
+    assert (spark.agent.package, spark.agent.version) == ("spark-agent", "1.5.0")
+    assert versions.scaffold_code("my_agents.hosted:spark") != versions.scaffold_code("codex")
 
 
 def test_another_version_is_a_knob() -> None:
