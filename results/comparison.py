@@ -47,6 +47,10 @@ class Differs:
     """For new issues: McNemar's mid-p with one repeat each, else the paired t test."""
     p_exact: PValue | None
     """McNemar's exact test, its conservative twin; with one repeat each."""
+    p_flipped: PValue
+    """For new issues without a formula: the signs of the tasks' differences, flipped."""
+    p_alike: PValue
+    """For reruns: were both equal on every single task, runs could be dealt to either."""
     p_repos: PValue
     """For new repositories: the signs of the repositories' differences, flipped."""
     pairs: Pairs | None
@@ -224,6 +228,8 @@ def _differs(paired: Paired, *, once: bool, level: float, rng: Random) -> Differ
         new_repos=differences.new_repos(paired, level=level),
         p=mcnemar_midp(table) if table else differences.t_test(paired),
         p_exact=mcnemar_exact(table) if table else None,
+        p_flipped=differences.flip_tasks(paired),
+        p_alike=differences.shuffle_runs(paired),
         p_repos=differences.flip_repos(paired, rng=rng),
         pairs=table,
     )

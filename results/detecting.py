@@ -19,7 +19,16 @@ from results.stats.clusters import likeness, satterthwaite
 from results.stats.differences import Paired, pair
 from results.stats.estimate import Question, Spread
 from results.stats.noise import run_noise
-from results.stats.power import Gap, detectable, repeats_needed, runs_needed, tasks_needed
+from results.stats.power import (
+    Gap,
+    detectable,
+    power_new_issues,
+    power_rerun,
+    repeats_needed,
+    runs_for_precision,
+    runs_needed,
+    tasks_needed,
+)
 from results.stats.scores import Array, task_means
 from results.table import solved
 
@@ -35,6 +44,8 @@ ENOUGH = 30
 FOLDS = 40
 """Groups of the pilot's tasks that the jackknife leaves out in turn."""
 ALPHA, POWER = 0.05, 0.8
+STEADY = 0.005
+"""The standard error of a score, under reruns, that a design is asked to reach."""
 _NO_NOISE = (
     "how alike two runs of one system are is not known: give --runs-correlation, or a --pilot "
     "with repeats"
@@ -95,6 +106,8 @@ class OnNew:
     """What a gap takes for new issues (B), if the systems are so alike."""
 
     likeness: float
+    power: tuple[tuple[int, float], ...]
+    """Repeats of each system on as many issues as there are, and the chance to find the gap."""
     issues: tuple[tuple[int, int], ...]
     """Repeats of each system, and the issues that they take."""
     repeats: int | None
@@ -107,6 +120,10 @@ class Needed:
     issues: int
     reruns: Forecast
     """Repeats of each system on these issues (A)."""
+    power: tuple[tuple[int, float], ...]
+    """For A: repeats of each system, and the chance that the gap is found on these issues."""
+    steady: int | None
+    """Repeats after which one score repeats itself to within half a point (A, standard error)."""
     new_issues: tuple[OnNew, ...]
     reason: str
     """Why `new_issues` is empty."""
@@ -239,7 +256,7 @@ def needed(gap: float, issues: int, repeats: Sequence[int], what: Known) -> Need
     if what.noise is None:
         most = _whole(_runs(replace(what, noise=1.0), gap, issues))
         reruns = Forecast(None, question="A", reason=_NO_NOISE, at_most=most)
-        return Needed(gap, issues, reruns, (), _NO_NOISE, worst)
+        return Needed(gap, issues, reruns, (), None, (), _NO_NOISE, worst)
     noise = what.noise
 
     def runs(one: Known) -> float | None:
@@ -250,7 +267,10 @@ def needed(gap: float, issues: int, repeats: Sequence[int], what: Known) -> Need
     reruns = Forecast(*ends, "A", reruns.source, reruns.reason)
     alike = LIKENESSES if what.likeness is None else (what.likeness,)
     rows = tuple(_on_new(what.gap(gap, noise, r), issues, times) for r in alike)
-    return Needed(gap, issues, reruns, rows, "", worst)
+    one = what.gap(gap, noise, 1.0)
+    power = tuple((n, power_rerun(one, issues, n, alpha=ALPHA)) for n in times)
+    steady = max(1, ceil(runs_for_precision(one.first, noise, issues, STEADY)))
+    return Needed(gap, issues, reruns, power, steady, rows, "", worst)
 
 
 def _runs(what: Known, gap: float, issues: int) -> float:
@@ -265,7 +285,10 @@ def _whole(count: float | None) -> float | None:
 def _on_new(gap: Gap, issues: int, times: Sequence[int]) -> OnNew:
     found = repeats_needed(gap, issues, alpha=ALPHA, power=POWER)
     takes = [(n, max(2, ceil(tasks_needed(gap, n, alpha=ALPHA, power=POWER)))) for n in times]
-    return OnNew(gap.correlation, tuple(takes), None if isinf(found) else max(1, ceil(found)))
+    power = tuple((n, power_new_issues(gap, issues, n, alpha=ALPHA)) for n in times)
+    return OnNew(
+        gap.correlation, power, tuple(takes), None if isinf(found) else max(1, ceil(found))
+    )
 
 
 def _reach(spread: Spread) -> float:

@@ -8,22 +8,28 @@ from math import nan
 
 from harness.types import Graded
 from results.manifest import Manifest
-from results.regrades import of_one_patch, regraded
+from results.regrades import ONE_PATCH, of_one_patch, regraded
 from results.stats.cost import per_solved, spent
 from results.stats.estimate import Estimate, nothing
-from results.stats.noise import RunNoise, cochran, run_noise
+from results.stats.noise import RunNoise, batch_ratio, cochran, run_noise
 from results.stats.passk import PassK, pass_k
-from results.stats.score import new_repos, rerun
+from results.stats.score import new_repos, rerun, rerun_totals
 from results.table import History, Rows, measured, solved
 
 MOST_K = 5
 """Up to which k pass@k is reported; and for all repeats."""
+
+_NO_TOTALS = nothing("A", "t on run totals", ONE_PATCH)
 
 
 @dataclass(frozen=True, slots=True)
 class Precision:
     rerun: Estimate
     """A: would the same issues, run again, give this?"""
+    rerun_totals: Estimate
+    """A where whole repeats differ: wide, from their totals. None for regrades of one patch."""
+    batch_ratio: float | None
+    """The variance of the repeats' totals over what luck alone makes it."""
     new_repos: Estimate
     """C: would other repositories?"""
     noise: RunNoise | None
@@ -57,6 +63,8 @@ def precision(manifest: Manifest, digest: str, entries: Rows, *, level: float = 
     untimed = nothing("B", "Fieller", "no graded attempt counts a second")
     return Precision(
         rerun=of_one_patch(score) if again else score,
+        rerun_totals=_NO_TOTALS if again else rerun_totals(table, level=level),
+        batch_ratio=None if again or not manifest.tasks else batch_ratio(table),
         new_repos=_new_repos(manifest, table, level),
         noise=None if again else run_noise(table),
         batch_p=cochran(table).p if manifest.tasks and not again else None,

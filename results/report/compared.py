@@ -28,7 +28,7 @@ def as_json(found: Compared) -> dict[str, Any]:
 
 def as_text(found: Compared, *, width: int = 100) -> str:
     parts = [_systems(found, width), _scores(found, width)]
-    parts += [_differences(found, width), _costs(found, width)]
+    parts += [_differences(found, width), _tests(found, width), _costs(found, width)]
     parts.append(crossed(found.crossed, width))
     parts.append([line for note in _notes(found) for line in _wrapped(note, width, "- ")])
     return "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
@@ -82,6 +82,30 @@ def _differences(found: Compared, width: int) -> list[str]:
     return grid(head, rows, width=width)
 
 
+def _tests(found: Compared, width: int) -> list[str]:
+    """What else was asked of each pair: tests without formulas, and how alike the two are."""
+    head = [
+        "",
+        "p (B)\nunadjusted",
+        "p (B), signs\nof tasks flipped",
+        "p (A), equal on\nevery task",
+    ]
+    head += ["equivalent\nwithin", "same\nverdict %", "correlation\nof verdicts"]
+    rows = [
+        [
+            _name(pair),
+            _p(pair.difference.p.p),
+            _p(pair.difference.p_flipped.p),
+            _p(pair.difference.p_alike.p),
+            "-" if pair.smallest_margin is None else f"{100 * pair.smallest_margin:.1f}",
+            percent(pair.agreement),
+            "-" if pair.correlation is None else f"{pair.correlation:.2f}",
+        ]
+        for pair in found.pairs
+    ]
+    return grid(head, rows, width=width)
+
+
 def _costs(found: Compared, width: int) -> list[str]:
     rows = [
         [
@@ -115,6 +139,11 @@ def _notes(found: Compared) -> Iterator[str]:
     yield (
         "p (B): McNemar's mid-p with one repeat each, else the paired t test, adjusted for all "
         "pairs (Holm); p (C): signs of the repositories' differences, flipped"
+    )
+    yield (
+        "signs of tasks flipped, and runs of each task dealt anew to both: every pattern is "
+        "counted; equal on every task is more than equal on average. Equivalent within: the "
+        "smallest margin in points that would pass"
     )
     yield (
         f"equivalent: within {100 * found.margin:g} points (TOST at 5%); undecided is not a tie. "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -73,13 +73,15 @@ def _needed_json(found: Needed) -> dict[str, Any]:
     rows = [
         {
             "likeness": row.likeness,
+            "power": [{"repeats": n, "chance": chance} for n, chance in row.power],
             "issues": [{"repeats": n, "issues": takes} for n, takes in row.issues],
             "repeats": row.repeats,
             "reason": "" if row.repeats else "no number of repeats is enough on so few issues",
         }
         for row in found.new_issues
     ]
-    return {**asdict(found), "new_issues": rows}
+    power = [{"repeats": n, "chance": chance} for n, chance in found.power]
+    return {**asdict(found), "power": power, "new_issues": rows}
 
 
 def as_text(plan: Plan, *, width: int = 100) -> str:
@@ -209,6 +211,9 @@ def _needed(found: Needed, known: Known, width: int) -> Iterator[str]:
         if found.reruns.low is not None and found.reruns.high is not None:
             said += f"; {found.reruns.low:,.0f} to {found.reruns.high:,.0f} as sure as the pilot is"
     yield from _wrapped(f"{asked}: {said}", width, "  ")
+    if found.steady:
+        often = f"found with {_chances(found.power)}; a score repeats itself to half a point (SE)"
+        yield from _wrapped(f"A: {often} after {_many(found.steady, 'repeat')}", width, "  ")
     if found.reason:
         most = f"at most {found.issues_at_most:,} issues with one run of each{_UNLESS}"
         yield from _wrapped(f"{QUESTIONS['B']}: - ({found.reason}); {most}", width, "  ")
@@ -216,7 +221,8 @@ def _needed(found: Needed, known: Known, width: int) -> Iterator[str]:
         takes = ", ".join(f"{issues:,} issues at {n}" for n, issues in row.issues)
         times = f"{row.repeats:,} would do" if row.repeats else "no number of repeats is enough"
         said = f"true rates alike to {row.likeness:g}: {takes} of each"
-        line = f"{QUESTIONS['B']}, {said}; on {found.issues:,} issues {times}"
+        line = f"{QUESTIONS['B']}, {said}; on {found.issues:,} issues {times} (found with "
+        line += f"{_chances(row.power)})"
         yield from _wrapped(line, width, "  ")
     yield from _wrapped(
         f"{QUESTIONS['C']}: - (it is the number of repositories that counts there, not issues or "
@@ -225,6 +231,11 @@ def _needed(found: Needed, known: Known, width: int) -> Iterator[str]:
         "  ",
     )
     yield from _wrapped(_basis(known), width, "  ")
+
+
+def _chances(power: Sequence[tuple[int, float]]) -> str:
+    """The chance to find the gap, at each number of repeats."""
+    return ", ".join(f"{chance:.0%} at {n}" for n, chance in power) + " of each"
 
 
 def _wrapped(text: str, width: int, mark: str) -> list[str]:

@@ -16,6 +16,8 @@ from results.report.subset_text import sentence as subset_sentence
 from results.stats.estimate import Estimate
 from results.table import Cell, Figure, Score, Summary
 
+BATCHES = 0.05
+"""The p-value of Cochran's Q from which on the rerun interval is doubted."""
 ROWS = 40
 """How many tasks and faults are shown where not everything is asked for."""
 
@@ -165,7 +167,20 @@ def _precision(report: Report, keys: Mapping[str, str], width: int) -> list[str]
             ]
         )
     measured = any(found.rerun.value is not None for found in report.precision.values())
-    return grid(head, rows, width=width) if measured else []
+    said = [_batches(found, keys[digest]) for digest, found in report.precision.items()]
+    lines = [line for text in said if text for line in _wrapped(text, width)]
+    return [*grid(head, rows, width=width), *lines] if measured else []
+
+
+def _batches(found: Precision, key: str) -> str:
+    """What to make of A where whole repeats differ; nothing where they do not."""
+    if found.batch_p is None or found.batch_p >= BATCHES:
+        return ""
+    ends = span((found.rerun_totals.low, found.rerun_totals.high))
+    return (
+        f"{key}: whole repeats differ by more than luck (Cochran's Q, p = {found.batch_p:.2g}), as "
+        f"by a bad day or another build; A by the totals of the repeats: {ends}"
+    )
 
 
 def _passes(report: Report, keys: Mapping[str, str], width: int) -> list[str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import inf
+from math import comb, inf, lcm
 
 import numpy as np
 import numpy.typing as npt
 
 from results.stats.clusters import clustered, plain
 from results.stats.estimate import Estimate, PValue, Question, Spread, estimate, nothing
+from results.stats.lattice import tail
 from results.stats.scores import (
     Array,
     Labels,
@@ -23,7 +24,11 @@ from results.stats.scores import (
 
 MANY = 20
 """More repositories than this have too many sign patterns to count; they are sampled."""
-_SHUFFLE = "runs shuffled within tasks"
+FINEST = 1000
+"""Steps between 0 and 1 beyond which patterns are not counted."""
+_UNEVEN = "tasks were repeated too unevenly to count every pattern"
+_SHUFFLE = "runs shuffled within tasks, exact"
+_FLIP = "sign-flip of tasks, exact"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,34 +128,54 @@ def flip_repos(paired: Paired, *, rng: np.random.Generator, draws: int = 20_000)
     if len(sums) < 2:
         return PValue(None, "C", "repository sign-flip", len(sums), "it needs two repositories")
     if len(sums) > MANY:
-        return _sampled_flips(sums, "C", rng, draws)
+        return _sampled_flips(sums, rng, draws)
     signs = 1 - 2 * ((np.arange(2 ** len(sums))[:, None] >> np.arange(len(sums))) & 1)
     totals = np.abs(signs @ sums)
     p = float(np.mean(totals >= abs(sums.sum()) - 1e-9))
     return PValue(p, "C", "repository sign-flip, exact", len(sums))
 
 
-def flip_tasks(paired: Paired, *, rng: np.random.Generator, draws: int = 20_000) -> PValue:
-    """B without a formula: the same with the signs of the tasks' differences, sampled."""
+def flip_tasks(paired: Paired) -> PValue:
+    """B without a formula: were both alike, each task's difference could have either sign.
+
+    Exact, over every pattern; with one repeat each it is McNemar's exact test.
+    """
     if len(paired.repos) == 0:
-        return PValue(None, "B", "sign-flip", 0, "no task was measured under both")
-    moved = paired.differences[paired.differences != 0]
-    return _sampled_flips(moved, "B", rng, draws)
+        return PValue(None, "B", _FLIP, 0, "no task was measured under both")
+    steps, grid = _on_grid(paired)
+    if grid > FINEST:
+        return PValue(None, "B", _FLIP, len(steps), _UNEVEN)
+    sizes, times = np.unique(np.abs(steps), return_counts=True)
+    flips = [
+        ({int(size): 0.5, -int(size): 0.5}, int(count))
+        for size, count in zip(sizes, times, strict=True)
+        if size
+    ]
+    return PValue(tail(flips, int(steps.sum())), "B", _FLIP, len(steps))
 
 
-def _sampled_flips(
-    values: Array, question: Question, rng: np.random.Generator, draws: int
-) -> PValue:
+def _on_grid(paired: Paired) -> tuple[npt.NDArray[np.int64], int]:
+    """The tasks' differences as whole numbers of one small step, and how many make up 1."""
+    grid = _grid(paired)
+    return np.rint(paired.differences * grid).astype(np.int64), grid
+
+
+def _grid(paired: Paired) -> int:
+    counts = np.unique(np.concatenate([repeats(paired.first), repeats(paired.second)]))
+    return lcm(*(int(count) for count in counts))
+
+
+def _sampled_flips(values: Array, rng: np.random.Generator, draws: int) -> PValue:
     seen = 0
     for _ in range(0, draws, 1000):
         signs = rng.integers(0, 2, size=(1000, len(values))) * 2.0 - 1
         seen += int(np.sum(np.abs(signs @ values) >= abs(values.sum()) - 1e-9))
     asked = -(-draws // 1000) * 1000
-    return PValue((seen + 1) / (asked + 1), question, "sign-flip, sampled", len(values))
+    return PValue((seen + 1) / (asked + 1), "C", "sign-flip, sampled", len(values))
 
 
-def shuffle_runs(paired: Paired, *, rng: np.random.Generator, draws: int = 20_000) -> PValue:
-    """A: were both alike on every single task, runs could be handed to either.
+def shuffle_runs(paired: Paired) -> PValue:
+    """A: were both alike on every single task, its runs could be handed to either. Exact.
 
     This null is "equal on every issue", which is stronger than "equal on average": rejecting it
     does not say which system is better.
@@ -159,13 +184,26 @@ def shuffle_runs(paired: Paired, *, rng: np.random.Generator, draws: int = 20_00
     if len(mine) == 0:
         return PValue(None, "A", _SHUFFLE, 0, "no task was measured under both")
     solved = (np.nansum(paired.first, axis=1) + np.nansum(paired.second, axis=1)).astype(int)
-    seen, observed = 0, abs(paired.differences.mean()) - 1e-12
-    for _ in range(draws // 500):
-        # How many of a task's solved runs fall to the first system is hypergeometric.
-        dealt = rng.hypergeometric(solved, mine + others - solved, mine, size=(500, len(mine)))
-        means = np.mean(dealt / mine - (solved - dealt) / others, axis=1)
-        seen += int(np.sum(np.abs(means) >= observed))
-    return PValue((seen + 1) / (draws // 500 * 500 + 1), "A", _SHUFFLE, len(mine))
+    steps, grid = _on_grid(paired)
+    if grid > FINEST:
+        return PValue(None, "A", _SHUFFLE, len(mine), _UNEVEN)
+    kinds, times = np.unique(np.stack([mine, others, solved]), axis=1, return_counts=True)
+    deals = [
+        (_dealt(int(m), int(o), int(s), grid), int(count))
+        for m, o, s, count in zip(*kinds, times, strict=True)
+    ]
+    return PValue(tail(deals, int(steps.sum())), "A", _SHUFFLE, len(mine))
+
+
+def _dealt(mine: int, others: int, solved: int, grid: int) -> dict[int, float]:
+    """How a task's difference falls, in steps of the grid, when its solved runs are dealt anew."""
+    whole = comb(mine + others, solved)
+    return {
+        grid * k // mine - grid * (solved - k) // others: comb(mine, k)
+        * comb(others, solved - k)
+        / whole
+        for k in range(max(0, solved - others), min(mine, solved) + 1)
+    }
 
 
 def bootstrap(

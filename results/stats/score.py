@@ -59,6 +59,24 @@ def rerun(scores: npt.ArrayLike, *, level: float = 0.95) -> Estimate:
     return estimate(Spread(mean, float(se), inf, len(table)), "A", method, level=level, within=RATE)
 
 
+def rerun_totals(scores: npt.ArrayLike, *, level: float = 0.95) -> Estimate:
+    """A where whole repeats differ, as by a bad day: t on the totals of the repeats.
+
+    Wide, since a handful of totals says little of their spread; right where runs share a shock,
+    which `rerun` takes for agreement. Only tasks with every repeat enter.
+    """
+    table = as_scores(scores)
+    table = table[~np.isnan(table).any(axis=1)]
+    method, runs = "t on run totals", table.shape[1]
+    if len(table) == 0 or runs < 2:
+        return nothing("A", method, "run totals need two repeats of the same tasks", len(table))
+    found = plain(table.mean(axis=0))
+    if found is None or found.se == 0:
+        reason = "every repeat has the same total, and that makes no interval"
+        return Estimate(float(table.mean()), None, None, "A", method, len(table), level, reason)
+    return replace(estimate(found, "A", method, level=level, within=RATE), n=len(table))
+
+
 def new_issues(scores: npt.ArrayLike, *, level: float = 0.95) -> Estimate:
     """B: would new issues of these repositories give this?
 

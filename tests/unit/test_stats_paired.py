@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from math import inf, nan
 
 import numpy as np
@@ -115,14 +116,32 @@ def test_permutations_agree_with_golden_values(name: str) -> None:
     rng = np.random.default_rng(7)
     flipped = differences.flip_repos(found, rng=rng)
     assert flipped.p == near(golden["p_signflip_repo_exact"]) and "exact" in flipped.method
-    by_task = differences.flip_tasks(found, rng=rng)
+    by_task = differences.flip_tasks(found)
     assert by_task.p == pytest.approx(golden["p_t_B"], abs=0.003)
-    shuffled = differences.shuffle_runs(found, rng=rng)
+    shuffled = differences.shuffle_runs(found)
     assert shuffled.p == pytest.approx(golden["p_within_perm_MC"], abs=0.0015)
     drawn = differences.bootstrap(found, rng=rng, draws=4000)
     assert drawn.low is not None and drawn.high is not None
     half = (drawn.high - drawn.low) / 2 / 1.96
     assert half == pytest.approx(golden["boot_se_instance_MC"], rel=0.06)
+
+
+def test_signs_of_tasks_flipped_are_mcnemars_exact_test_with_one_repeat() -> None:
+    rng = np.random.default_rng(5)
+    a, b = rng.random((200, 1)) < 0.6, rng.random((200, 1)) < 0.5
+    found = pair(a.astype(float), b.astype(float), ["r"] * 200)
+    exact = mcnemar_exact(pairs(found.first[:, 0], found.second[:, 0]))
+    assert differences.flip_tasks(found).p == pytest.approx(exact.p, rel=1e-9)
+
+
+def test_dealing_runs_anew_counts_every_pattern_of_a_small_case() -> None:
+    first, second = [[1.0, 1.0, nan], [1.0, 0.0, 1.0]], [[0.0, 1.0], [0.0, 0.0]]
+    found, seen = pair(first, second, ["r", "r"]), []
+    for one in combinations([1, 1, 0, 1], 2):
+        for other in combinations([1, 0, 1, 0, 0], 3):
+            dealt = sum(one) / 2 - (3 - sum(one)) / 2 + sum(other) / 3 - (2 - sum(other)) / 2
+            seen.append(abs(dealt / 2) >= abs(found.differences.mean()) - 1e-9)
+    assert differences.shuffle_runs(found).p == pytest.approx(float(np.mean(seen)))
 
 
 def test_many_repositories_are_flipped_by_sampling() -> None:
@@ -153,8 +172,8 @@ def test_what_cannot_be_said_is_null_with_a_reason() -> None:
         assert found.value is None and found.reason
     for tested in (
         differences.flip_repos(none, rng=rng),
-        differences.flip_tasks(none, rng=rng),
-        differences.shuffle_runs(none, rng=rng),
+        differences.flip_tasks(none),
+        differences.shuffle_runs(none),
     ):
         assert tested.p is None and tested.reason
     single = pair([[1.0]], [[0.0]], ["a"])
