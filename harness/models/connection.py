@@ -31,7 +31,6 @@ class Connection:
         reply = await self.line.ask(
             lambda seat: self.calls[seat.at].complete(shown, seat.told),
             weight(shown),
-            lambda at: self.calls[at].renew_key(),
         )
         if self._knobs.text_calls == "auto":
             reply = lifted(reply, request.tools)

@@ -30,32 +30,20 @@ class Line:
         self.patience = Patience(knobs.attempts, first=knobs.first_pause)
         self._worked = False
 
-    async def ask(
-        self, call: Callable[[Seat], Awaitable[T]], tokens: int, renew: Callable[[int], bool]
-    ) -> T:
+    async def ask(self, call: Callable[[Seat], Awaitable[T]], tokens: int) -> T:
         """What `call` returns in the end, tried with patience."""
-        async with self.asking(call, tokens, renew) as got:
+        async with self.asking(call, tokens) as got:
             return got
 
     @asynccontextmanager
-    async def asking(
-        self, call: Callable[[Seat], Awaitable[T]], tokens: int, renew: Callable[[int], bool]
-    ) -> AsyncIterator[T]:
-        """The same where the answer has only begun then: its seat is held as long as the block.
-
-        `renew` reads a key again, by its number, and says whether it has changed.
-        """
+    async def asking(self, call: Callable[[Seat], Awaitable[T]], tokens: int) -> AsyncIterator[T]:
+        """The same where the answer has only begun then: its seat is held as long as the block."""
         turn = _Turn(self.pool, self.pool.place(), tokens)
 
         async def once() -> tuple[T, AsyncExitStack]:
             async with AsyncExitStack() as held:
                 seat = await held.enter_async_context(turn.seat())
-                try:
-                    got = await call(seat)
-                except EndpointRefused:
-                    if not renew(seat.at):
-                        raise
-                    got = await call(seat)
+                got = await call(seat)
                 return got, held.pop_all()
 
         got, held = await self._taken(turn, once)
@@ -81,7 +69,7 @@ def pool_of(endpoint: Endpoint) -> Pool:
 
 @dataclass(slots=True)
 class _Turn:
-    """One request with its place in the queue, which all its tries share."""
+    """One request with its place in the queue, which its tries share until it is refused."""
 
     pool: Pool
     place: int
@@ -101,6 +89,8 @@ class _Turn:
                 raise
             except EndpointRefused as refusal:
                 self._count(seat.at)
+                # Were it first again, nobody could show that it is refused alone.
+                self.place = self.pool.place()
                 seat.denied(str(refusal))
                 raise
             seat.welcomed()

@@ -16,7 +16,7 @@ import httpx2
 import openai
 
 from harness.errors import Fault, LimitReached, UsageError
-from harness.models.keys import Key
+from harness.models.keys import Kept, Key
 from harness.models.knobs import Knobs
 from harness.models.prices import Tariff
 from harness.models.remains import so_far
@@ -130,24 +130,21 @@ class Call:
 
     def __init__(self, client: openai.AsyncOpenAI, key: Key, model: str, knobs: Knobs) -> None:
         self.client = client
-        self._key = key
+        self._key = Kept(key)
         self.tariff = Tariff(str(client.base_url), model, knobs.prices())
         self._knobs = knobs
         self._wire = knobs.protocol
         self._settings = knobs.settings(model)
         self._headers = headers(client, knobs)
 
-    def renew_key(self) -> bool:
-        """Read the key again where it may have changed; whether it has."""
-        key = self._key.news(self.client.api_key)
-        if key is None:
-            return False
-        self.client.api_key = key
-        self._headers = headers(self.client, self._knobs)
-        return True
-
     async def complete(self, request: Request, hear: Hearing = ignore) -> Reply:
         """The reply; `hear` is told the headers of whatever answer comes."""
+        return await self._key.using(lambda: self._asked(request, hear), EndpointRefused)
+
+    async def _asked(self, request: Request, hear: Hearing) -> Reply:
+        if self._key.text and self._key.text != self.client.api_key:
+            self.client.api_key = self._key.text
+            self._headers = headers(self.client, self._knobs)
         body, seen = self._wire.encode(request, self._settings), list[Event]()
         with self._counting(body, seen):
             return await self._answered(body, seen, hear)

@@ -18,7 +18,7 @@ from harness.meter import RunMeter
 from harness.models import MODELS
 from harness.models.connection import Connection, Pools, connect
 from harness.models.hire import Hire, Hired
-from harness.models.keys import DEFAULT, keys
+from harness.models.keys import DEFAULT, Source
 from harness.models.knobs import Knobs
 from harness.models.metered import unknown as unknown_cost
 from harness.models.openai import Endpoint
@@ -95,8 +95,9 @@ class Address:
             raise UsageError(
                 f"no endpoint for model {part.name!r}: set OPENAI_BASE_URL or give --base-url URL"
             )
-        file = str(part.knobs.get("api_key_file") or "")
-        found = keys(self.variable(part), file, os.environ if self.keys is None else self.keys)
+        file, command = (str(part.knobs.get(f"api_key_{of}") or "") for of in ("file", "command"))
+        variables = os.environ if self.keys is None else self.keys
+        found = Source(self.variable(part), file, command).keys(variables)
         return Endpoint(str(url), found[0].text, found)
 
     @property
@@ -298,7 +299,7 @@ def _model_id(part: Part) -> str:
 
 
 def _knobs(part: Part) -> Knobs:
-    ours = {"base_url", "api_key_env", "api_key_file", "id"}
+    ours = {"base_url", "api_key_env", "api_key_file", "api_key_command", "id"}
     known = [*Knobs.__dataclass_fields__, *ours]
     for knob in part.knobs:
         if knob not in known:

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from harness.errors import Fault, UsageError
 from harness.models.connection import Connection, Pools, connect
-from harness.models.keys import Key, in_file, keys
+from harness.models.keys import Key, Source, in_file
 from harness.models.knobs import Knobs
 from harness.models.openai import Endpoint, EndpointRefused, preflight
 from harness.models.serving import served
@@ -85,10 +85,14 @@ async def test_credit_that_runs_out_later_is_waited_for_in_one_line_and_no_time(
     assert "Insufficient credits" in said[0] and "going on" in said[1]
 
 
-async def test_a_request_that_alone_is_refused_is_one_attempts_fault() -> None:
+@pytest.mark.parametrize("kept", [False, True])
+async def test_a_request_that_alone_is_refused_is_one_attempts_fault(
+    kept: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "key").write_text("k1")
     till = Till("k1")
     till.poison, till.refusal = b"poison", Response("<html>blocked</html>", 403)
-    async with till.asked_by(Key("k1")) as connection:
+    async with till.asked_by(Key("k1", file=str(tmp_path / "key") if kept else "")) as connection:
         await connection.complete(ASK)
 
         async def others() -> None:
@@ -115,13 +119,47 @@ async def test_calls_are_spread_over_keys_and_go_on_without_one_that_is_refused(
 async def test_a_key_that_has_changed_in_its_file_is_read_again(tmp_path: Path) -> None:
     file, till = tmp_path / "env", Till("new")
     file.write_text("OTHER=x\nexport TOKEN='old'\n")
-    (key,) = keys("TOKEN", str(file), {})
+    (key,) = Source("TOKEN", str(file)).keys({})
     till.refusal = Response("bad key", 401)
     async with till.asked_by(key) as connection:
         file.write_text("TOKEN=new\n")
         await connection.complete(ASK)
         await connection.complete(ASK)
     assert till.asked == {"old": 1, "new": 2}
+
+
+async def test_a_key_of_a_command_is_asked_for_anew_once_for_all_who_are_refused(
+    tmp_path: Path,
+) -> None:
+    count, gate = tmp_path / "count", asyncio.Event()
+    command = f"echo x >>{count}; echo key-$(wc -l <{count})"
+    source = Source("TOKEN", command=command)
+    (key,) = source.keys({})
+    assert source.keys({}) == (key,), "conditions at one endpoint have one key"
+    await asyncio.to_thread(key.renewed)  # as before a run, so that the next one is the third
+    together: list[str] = []
+
+    class Crowd(Till):
+        async def complete(self, request: HttpRequest) -> Response:
+            together.append(request.headers["authorization"])
+            if len(together) == 5:
+                gate.set()
+            await gate.wait()
+            return await super().complete(request)
+
+    till = Crowd("key-3")
+    till.refusal = Response("bad key", 401)
+    async with till.asked_by(key) as connection:
+        await asyncio.gather(*(connection.complete(ASK) for _ in range(5)))
+    assert till.asked == {"key-1": 5, "key-3": 5}
+    assert len(count.read_text().split()) == 3
+
+
+def test_a_command_without_a_key_is_told_so_and_what_it_prints_is_not_shown() -> None:
+    for command, said in (("echo se cret", "neither a key alone"), ("echo secret; exit 3", "3")):
+        with pytest.raises(UsageError, match=said) as caught:
+            Source("TOKEN", command=command).keys({})
+        assert "cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["", "two words", "OTHER=x", "A=1\nB=2"])

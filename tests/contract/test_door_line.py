@@ -21,7 +21,7 @@ from starlette.routing import Route
 from harness.errors import Fault
 from harness.models.connection import connect
 from harness.models.door.upstream import Upstream
-from harness.models.keys import Key, keys
+from harness.models.keys import Key, Source
 from harness.models.knobs import Knobs
 from harness.models.openai import Endpoint
 from harness.models.pool import Pool
@@ -212,7 +212,7 @@ async def test_a_key_that_has_changed_in_its_file_is_read_again(
     file, till = tmp_path / "env", Till("new")
     till.forgives = False
     file.write_text("TOKEN=old\n")
-    (key,) = keys("TOKEN", str(file), {})
+    (key,) = Source("TOKEN", str(file)).keys({})
     async with (
         asked(till, Queue(), key) as (_, upstream),
         replace(place, upstream=upstream).before(None) as visit,

@@ -14,6 +14,7 @@ import httpx2
 
 from harness.errors import UsageError
 from harness.models.hire import Hire, Share
+from harness.models.keys import Kept
 from harness.models.knobs import Knobs
 from harness.models.line import Line, pool_of
 from harness.models.openai import Endpoint, EndpointRefused, counted, http, unkeyed
@@ -99,8 +100,7 @@ class Upstream:
         self.idle = knobs.idle
         self._line = line or Line(pool_of(endpoint), knobs)
         self.knobs = knobs
-        self._keys = endpoint.all_keys
-        self._texts = [key.text for key in self._keys]
+        self._keys = [Kept(key) for key in endpoint.all_keys]
         self._client = http(httpx2.Timeout(knobs.timeout, connect=_CONNECT_SECONDS))
 
     async def close(self) -> None:
@@ -138,6 +138,9 @@ class Upstream:
         """
 
         async def begin(seat: Seat) -> Answer:
+            return await self._keys[seat.at].using(lambda: once(seat), EndpointRefused)
+
+        async def once(seat: Seat) -> Answer:
             way.sent()
             try:
                 return await self._begin(path, body, headers, seat, way)
@@ -145,14 +148,7 @@ class Upstream:
                 way.troubled(str(trouble))
                 raise
 
-        return self._line.asking(begin, len(body) // _BYTES_A_TOKEN + 1, self._renew)
-
-    def _renew(self, at: int) -> bool:
-        text = self._keys[at].news(self._texts[at])
-        if text is None:
-            return False
-        self._texts[at] = text
-        return True
+        return self._line.asking(begin, len(body) // _BYTES_A_TOKEN + 1)
 
     async def _begin(
         self, path: str, body: bytes, headers: Mapping[str, str], seat: Seat, way: Way
@@ -229,14 +225,19 @@ class Upstream:
         return share.borne(usage)
 
     def unkeyed(self, text: str) -> str:
-        for key in self._texts:
-            text = unkeyed(text, key)
+        for key in self._keys:
+            text = unkeyed(text, key.text)
         return text
 
     def _headers(self, headers: Mapping[str, str], at: int) -> dict[str, str]:
         passed = {k: v for k, v in headers.items() if k.lower() not in _OURS}
         own = {"content-type": "application/json", "accept-encoding": "identity"}
-        return {"anthropic-version": "2023-06-01", **passed, **own, **self._auth(self._texts[at])}
+        return {
+            "anthropic-version": "2023-06-01",
+            **passed,
+            **own,
+            **self._auth(self._keys[at].text),
+        }
 
     def _auth(self, key: str) -> dict[str, str]:
         of_anthropic = (httpx2.URL(self.base_url).host or "").endswith("anthropic.com")
