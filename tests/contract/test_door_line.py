@@ -271,6 +271,26 @@ async def test_trouble_after_comments_is_told_as_an_event(place: Place, wire: st
         assert got.status_code == 200
 
 
+async def test_a_stream_that_waits_for_its_turn_is_kept_alive(place: Place) -> None:
+    till, pool, alive = Till("k"), Queue(), b": keep-alive\n\n"
+    async with (
+        asked(till, pool, Key("k")) as (connection, upstream),
+        replace(place, upstream=upstream).before(None) as visit,
+    ):
+        till.open.clear()
+        first = asyncio.create_task(connection.complete(HI))
+        await pool.came.get()
+        visit.guest.alive_seconds = 0.01
+        async with visit.stream("chat") as got:
+            parts = got.aiter_bytes()
+            assert (await anext(parts)).startswith(alive)
+            till.open.set()
+            rest = b"".join([part async for part in parts])
+        await first
+        assert rest.replace(alive, b"") == b"".join(story("chat")), "and nothing between its bytes"
+        visit.guest.judge()
+
+
 @wires
 async def test_a_call_that_is_cut_off_with_its_attempt_is_charged_what_is_known_of_it(
     place: Place, wire: str

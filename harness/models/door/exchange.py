@@ -11,7 +11,7 @@ import json
 import re
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -33,6 +33,7 @@ from harness.types import Reply, Request, Usage
 _AHEAD_CHUNKS = 256
 _LAST_WORDS_SECONDS = 30.0
 """For so long a stream whose reply is complete may think about its usage."""
+_ALIVE = b": keep-alive\n\n"
 _EVENT = re.compile(rb".+?(?:\r\n\r\n|\n\n|\r\r|\Z)", re.DOTALL)
 _STREAM = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
 
@@ -191,12 +192,36 @@ class Exchange:
         """An answer, passed on but for its end: as the endpoint told it, read, and that end."""
         upstream = self.guest.upstream
         path = WIRES[self.wire].PATH + (f"?{self.query}" if self.query else "")
-        async with upstream.asking(path, body, self.headers, self) as answer:
+        async with AsyncExitStack() as held_open:
+            async with self._kept_alive():
+                asking = upstream.asking(path, body, self.headers, self)
+                answer = await held_open.enter_async_context(asking)
             try:
                 held, payload = await self._passed(answer)
                 return payload, upstream.read(WIRES[self.wire], payload, body), held
             finally:
                 await answer.response.aclose()
+
+    @asynccontextmanager
+    async def _kept_alive(self) -> AsyncIterator[None]:
+        """While a program that streams waits for its turn, tell it so, or it gives up."""
+
+        async def tell() -> None:
+            while True:
+                await asyncio.sleep(self.guest.alive_seconds)
+                if not self._under_way or self.pipe.head.done():
+                    self.pipe.open(200, _STREAM)
+                    await self.pipe.put(_ALIVE)
+
+        if not self.streams:
+            yield
+            return
+        telling = asyncio.create_task(tell())
+        try:
+            yield
+        finally:
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
 
     def sent(self) -> None:
         self._under_way = True

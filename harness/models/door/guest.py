@@ -36,6 +36,8 @@ class Guest:
     """How often each model was asked for, by the name that the program has for it."""
     manners: Manners = field(default_factory=Manners)
     calls: set[asyncio.Task[None]] = field(default_factory=set)
+    alive_seconds: float = 15.0
+    """So often a stream that has not begun says that its call still waits for its turn."""
 
     def sees(self, wire: WireName, payload: Mapping[str, Any]) -> None:
         """A request, before anything is done about it."""
