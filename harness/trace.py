@@ -22,9 +22,11 @@ from harness.models.metered import Estimate, size, unknown
 from harness.models.wires.remembered import remembered
 from harness.past import Past, Told, bytes_of, text_of
 from harness.queueing import QueueClock
+from harness.sandboxes.stopped import told_to as told_to_stopped
 from harness.types import ExecResult, Message, Reply, Request, Usage
 from harness.unheard import told_to
 
+_LAST_BYTES = 16 << 10
 _UNREADABLE: Mapping[str, type[Exception]] = {
     kind.__name__: kind
     for kind in (
@@ -121,6 +123,11 @@ class Journal:
         self.model_seconds += seconds * usage.calls
         line = {"usage": codec.dump(usage), "seconds": round(seconds, 6), "estimated": True}
         self.trace.emit("note", {"note": CUT_OFF, **line}, sync=True)
+
+    def stopped(self, argv: list[str], output: bytes) -> None:
+        """Write down the last that a command printed before the attempt's end stopped it."""
+        said = text_of(output[-_LAST_BYTES:])
+        self.trace.emit("note", {"note": "command_stopped", "argv": argv, "output": said})
 
     def facts(self) -> dict[str, Any]:
         ours = ("price_source",)
@@ -232,9 +239,10 @@ class Watched:
         keep: int = 1 << 20,
     ) -> ExecResult:
         journal, then = self._journal, self._journal.next_output()
-        result = await self._inner.exec(
-            argv, kill_after=kill_after, env=env, stdin=stdin, keep=keep
-        )
+        with told_to_stopped(lambda output: journal.stopped(list(argv), output)):
+            result = await self._inner.exec(
+                argv, kill_after=kill_after, env=env, stdin=stdin, keep=keep
+            )
         journal.tool_seconds += result.seconds
         if then is not None:
             result = self._as_it_was(result, then, list(argv))

@@ -12,6 +12,7 @@ from typing import TypeAlias
 from harness.errors import Fault
 from harness.sandboxes.processes import LIST, Hunt, parse_table, stirred
 from harness.sandboxes.shell import Connect, Shell
+from harness.sandboxes.stopped import stopped
 from harness.sandboxes.threads import unhurried
 from harness.types import ExecResult
 
@@ -143,6 +144,7 @@ class Channel:
                 done, _ = await asyncio.wait([capture.ended], timeout=patience)
             except asyncio.CancelledError:
                 await unhurried(self._stop(shell, capture.ended, began))
+                stopped(capture.result()[0])
                 raise
             if not done:
                 await unhurried(self._stop(shell, capture.ended, began))

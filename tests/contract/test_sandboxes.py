@@ -12,6 +12,7 @@ from contextlib import suppress
 import pytest
 
 from harness.api import Sandbox, Sandboxes
+from harness.sandboxes.stopped import told_to
 from harness.types import Environment, ExecResult
 from tests.contract.boxes import ISOLATED, KINDS, kind_of_box
 
@@ -352,3 +353,22 @@ async def test_a_box_starts_fresh(place: tuple[Sandboxes, Environment]) -> None:
     async with sandboxes.open(environment) as second:
         with pytest.raises(FileNotFoundError):
             await second.read("left")
+
+
+async def test_what_a_cancelled_command_had_printed_is_told(box: Sandbox) -> None:
+    told, own = list[bytes](), mark()
+    with told_to(told.append):
+        task = asyncio.create_task(sh(box, f"echo working on it; echo >{own}; sleep {own}"))
+    async with asyncio.timeout(LONG):
+        while not await there(box, own):  # a read is a question to the box, and takes its time
+            pass
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert task.cancelled() and told == [b"working on it\n"]
+
+
+async def there(box: Sandbox, path: str) -> bool:
+    try:
+        return bool(await box.read(path))
+    except FileNotFoundError:
+        return False

@@ -55,6 +55,7 @@ def llama_python() -> Iterator[Served]:
 def vllm() -> Iterator[Served]:
     flags = ["--served-model-name", "smol", "--max-model-len", str(WINDOW), "--api-key", KEY]
     flags += ["--enable-auto-tool-choice", "--tool-call-parser", "hermes"]
+    flags += ["--enforce-eager"]  # to compile takes longer than all that is asked here
     model = installing.hugging_face_model()
     command = [installing.vllm(), "serve", model, *flags, "--port", "PORT"]
     with _running("vllm", command, VLLM_CPU_KVCACHE_SPACE="1") as served:
