@@ -145,3 +145,12 @@ def test_a_solved_issue_costs_what_was_found_elsewhere() -> None:
     dollars = [[round(x or 0, 2) for x in (a.value, a.low, a.high)] for a in answers]
     assert dollars == [[4.98, 4.47, 5.59], [26.00, 23.78, 28.58]]
     assert 1 / (pair.costs.ratio.value or 1) == pytest.approx(5.22, abs=0.005)
+
+
+def test_the_data_set_is_the_denominator_though_no_run_has_one_of_its_issues() -> None:
+    whole = declared(f"swebench-pro,file={here(ROWS)}")
+    run = taken(EvalResults().read(here(VERDICTS) / f"{S4}.json"), whole, BY)
+    (found,) = summarise(run.manifest, laid(run.manifest, histories(run.records)))
+    assert (found.raw.planned, found.raw.graded, found.owed) == (731, 562, 169)
+    assert found.raw.bounds == pytest.approx((240 / 731, 409 / 731))
+    assert found.raw.rate.value == pytest.approx(240 / 562), "the same, of measured tasks"

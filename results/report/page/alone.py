@@ -147,6 +147,7 @@ def noise(scene: Scene, i: int) -> Html:
             ["correlation of two runs", f"{known.correlation:.2f}"],
             ["standard deviation of one rerun's score", f"{points(known.sd_run)} points"],
             ["whole repeats differ (Cochran's Q)", f"p = {p_value(one.precision.batch_p)}"],
+            ["A by the totals of the repeats", ends(one.precision.rerun_totals)],
         ]
     if again.rate.value is not None:
         said = f"{points(again.rate.value)}%, {ends(again.rate)}, {again.rate.n} patches"

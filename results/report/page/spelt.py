@@ -88,6 +88,9 @@ def mirrored(word: Word | None) -> Word | None:
 
 def short(conditions: Sequence[Condition]) -> list[str]:
     """Names for pictures: what tells these conditions apart, and no price."""
+    models = [c.model.name for c in conditions]
+    if len(models) > 1 and len(set(models)) == len(models) and _alike(conditions):
+        return models
     plain = [f"{c.model.name} + {c.scaffold.name}" for c in conditions]
     if len(set(plain)) == len(plain):
         return plain
@@ -97,6 +100,11 @@ def short(conditions: Sequence[Condition]) -> list[str]:
         name if twice[name] == 1 else f"{name}, {c.sandbox} [{c.digest[:6]}]"
         for name, c in zip(named, conditions, strict=True)
     ]
+
+
+def _alike(conditions: Sequence[Condition]) -> bool:
+    """Whether one scaffold made them all, so that its name tells nothing apart."""
+    return len({c.scaffold.name for c in conditions}) == 1
 
 
 def _bare(part: Part) -> str:

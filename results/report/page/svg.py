@@ -43,6 +43,8 @@ def around(
     """An axis with round ends that shows all of the values."""
     known = list(values) or [0.0, 1.0]
     low, high = min(known), max(known)
+    if high - low < 1e-9 * max(abs(low), abs(high)):
+        high = low  # equal but for rounding: no axis is that short
     room = max((high - low) * 0.04, 1e-9 if high > low else max(abs(high) * 0.1, 0.01))
     step = _step(low - room, high + room)
     low, high = floor((low - room) / step) * step, ceil((high + room) / step) * step
