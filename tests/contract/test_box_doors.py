@@ -148,6 +148,27 @@ async def test_each_box_has_its_own_door(
     assert b"to this one\n" in door.came and b"to the other\n" not in door.came
 
 
+LOOK = """
+cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline /tmp/settings 2>/dev/null | tr '\\0' '\\n' >/tmp/seen
+grep "$0" /tmp/seen
+"""
+
+
+async def test_another_boxs_token_is_not_to_be_found(
+    place: tuple[Sandboxes, Environment], box: Sandbox, door: TestDoor
+) -> None:
+    sandboxes, environment = place
+    token = f"sk-{secrets.token_hex(24)}"
+    look = ["sh", "-c", LOOK, token[:20]]
+    stay = ["sh", "-c", "setsid sleep 100 </dev/null >/dev/null 2>&1 &"]
+    async with sandboxes.open(replace(environment, door=door.path)) as second:
+        await second.write("/tmp/settings", f"key={token}\n".encode())
+        await second.exec(stay, kill_after=LONG, env={"TOKEN": token})
+        seen = (await second.exec(look, kill_after=LONG)).text
+        assert f"TOKEN={token}" in seen and f"key={token}" in seen, "who is in that box sees both"
+        assert token not in (await box.exec(look, kill_after=LONG)).text
+
+
 async def test_the_way_ends_with_its_box_and_nothing_is_left(
     place: tuple[Sandboxes, Environment], tmp_path: Path
 ) -> None:

@@ -236,6 +236,22 @@ async def test_a_token_ends_with_its_attempt(place: Place) -> None:
         assert (await visit.client.get("/v1/models", headers=headers)).status_code == 401
 
 
+async def test_two_attempts_at_once_are_two_meters_two_traces_and_neither_hears_of_the_other(
+    place: Place,
+) -> None:
+    async with alone(place) as apart, apart.before(Speaker(story("chat"))) as one:
+        async with apart.before(Speaker(story("chat"))) as other:
+            secret = {"messages": [{"role": "user", "content": "of one alone"}]}
+            await asyncio.gather(*(one.post("chat", secret) for _ in range(3)), other.post("chat"))
+            assert (one.guest.meter.spent.calls, other.guest.meter.spent.calls) == (3, 1)
+            assert "of one alone" in json.dumps(one.trace.events)
+            assert "of one alone" not in json.dumps(other.trace.events)
+            one.guest.ends(LimitReached(Ending.TURNS))
+            refused, answered = await one.post("chat"), await other.post("chat")
+            assert (refused.status_code, answered.status_code) == (402, 200)
+        assert (await other.post("chat")).status_code == 401
+
+
 async def test_what_else_programs_ask_has_an_answer(place: Place) -> None:
     async with place.before(Saying((404, {}))) as visit:
         http, headers = visit.client, {"x-api-key": visit.token}
