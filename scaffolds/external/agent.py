@@ -40,6 +40,8 @@ class Agent:
     """Of what it needs, the packages that have no wheel: pip runs their setup to build them."""
     pythons: tuple[str, ...] = ("3.12", "3.11")
     """The interpreters that it runs on, best first; the first that this machine has is carried."""
+    needs: tuple[str, ...] = ()
+    """Programs of the image that it can do nothing without: their lack is no measurement."""
     asked: tuple[str, ...] = ("--version",)
     """What shows that it starts, and asks no model."""
     refusal: int = 402

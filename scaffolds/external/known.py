@@ -82,6 +82,7 @@ CLAUDE_CODE = Agent(
         "API_TIMEOUT_MS": "3600000",
         "IS_SANDBOX": "1",
     },
+    needs=("bash",),
     unequal=(
         _COMPACTS,
         _RETRIES_ONCE,
@@ -131,6 +132,7 @@ QWEN_CODE = Agent(
         ' {"usageStatisticsEnabled": false}, "general": {"enableAutoUpdate": false},'
         ' "model": {"generationConfig": {"maxRetries": 1, "timeout": 3600000}}}'
     },
+    needs=("bash",),
     unequal=(_COMPACTS, _OWN_RETRIES),
 )
 PI = Agent(

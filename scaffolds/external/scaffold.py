@@ -28,6 +28,9 @@ _KEPT_BYTES = 256 << 10
 OWN = "has a system prompt and tools of its own"
 """What holds of every one of them."""
 _FURNISH = """own=
+for name in $HARNESS_NEEDS; do
+    command -v "$name" >/dev/null || { echo "it needs $name, which the image lacks"; exit 1; }
+done
 mkdir -p "$0" && chmod 700 "$0" || exit
 case "$HOME/" in
 / | // | "$PWD"/*) own=1 ;;
@@ -113,11 +116,11 @@ class External:
         self, image: str, layer: Layer, session: Session, env: Mapping[str, str]
     ) -> Mapping[str, str]:
         """See that it starts in this image, before anything is paid for; return its variables."""
-        key = (str(layer.folder), image)
+        key, needs = (str(layer.folder), image), {"HARNESS_NEEDS": " ".join(self.agent.needs)}
         done = await session.sandbox.exec(
             ["sh", "-c", _FURNISH, SCRATCH, *layer.command, *self.agent.asked],
             kill_after=START_SECONDS,
-            env={**env, **({} if key in _started else {"HARNESS_TRY_IT": "1"})},
+            env={**env, **needs, **({} if key in _started else {"HARNESS_TRY_IT": "1"})},
         )
         if not done.ok:
             raise Fault("scaffold", f"{self.agent.name} does not start here: {_last_words(done)}")

@@ -42,7 +42,8 @@ def fake(*, layer: str, how: str = "well", parting: float = 1.0) -> External:
     folder = Path(layer)
     words = (folder / "start").read_text().splitlines()
     here = [f"{MOUNT}/{word}" if (folder / word).exists() else word for word in words]
-    hosted = replace(AGENT, env={**AGENT.env, "HOW": how})
+    needs = ("no-such-program",) if how == "unfit" else ()
+    hosted = replace(AGENT, env={**AGENT.env, "HOW": how}, needs=needs)
 
     async def install(agent: Agent) -> Layer:
         return Layer(folder, tuple(here), {"agent_packages": "none"})

@@ -112,10 +112,14 @@ def test_with_the_endpoint_down_there_is_no_measurement(hosted: Hosted, fake: Fa
 
 
 @pytest.mark.parametrize("hosted", [BUBBLEWRAP], indirect=True)
-@pytest.mark.parametrize("how", ["silent", "broken"])
+@pytest.mark.parametrize("how", ["silent", "broken", "unfit"])
 def test_one_that_never_asks_is_no_measurement_either(hosted: Hosted, fake: Fake, how: str) -> None:
     record = hosted.record(fake(how=how), ENOUGH)
     assert record["kind"] == "faulted" and record["culprit"] == "scaffold"
-    said = {"silent": "without asking its model", "broken": "cannot find my own feet"}
+    said = {
+        "silent": "without asking its model",
+        "broken": "cannot find my own feet",
+        "unfit": "needs no-such-program, which the image lacks",
+    }
     assert said[how] in record["message"]
     assert record["spent"]["calls"] == 0
