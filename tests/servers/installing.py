@@ -128,6 +128,15 @@ def _rename(environment: Path) -> None:
             (ours / file.name).write_text(text)
 
 
+_CPUS = str(os.cpu_count() or 1)
+_FEW = {
+    "CMAKE_BUILD_PARALLEL_LEVEL": _CPUS,
+    "LLAMA_CPP_BUILD_JOBS": _CPUS,
+    "CMAKE_ARGS": "-DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF",
+}
+"""Left to itself, a build starts a compiler for every file at once, those of its tests too."""
+
+
 def _environment(name: str, install: Callable[[Callable[..., None]], None]) -> Path:
     """The programs of an environment of that name."""
 
@@ -136,9 +145,7 @@ def _environment(name: str, install: Callable[[Callable[..., None]], None]) -> P
 
         def pip(*words: str) -> None:
             command = [folder / "bin" / "python", "-m", "pip", "install", "-q", *words]
-            # Left to itself, a build starts a compiler for every file at once.
-            few = {"CMAKE_BUILD_PARALLEL_LEVEL": str(os.cpu_count() or 1)}
-            subprocess.run(command, check=True, env={**os.environ, **few})
+            subprocess.run(command, check=True, env={**os.environ, **_FEW})
 
         install(pip)
 
