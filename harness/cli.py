@@ -26,7 +26,7 @@ from harness import experiment as experiments
 from harness.cli_exchange import RUNS, Json
 from harness.cli_images import Disk, Mirror
 from harness.errors import DISK_FULL, UsageError
-from harness.experiment import Experiment, part
+from harness.experiment import CONTROLS, NO_MODEL, Experiment, part
 from harness.registry import Later
 
 asyncio = Later("asyncio")
@@ -39,6 +39,8 @@ reporting = Later("harness.verbs.reporting")
 auditing = Later("harness.verbs.auditing")
 sweeping = Later("harness.sandboxes.sweep")
 assembling = Later("harness.verbs.assemble")
+loading = Later("harness.verbs.loading")
+settled = Later("harness.verbs.settled")
 
 app = typer.Typer(
     name="harness",
@@ -79,10 +81,10 @@ def demo(
     """
     folder = into or RUNS / "demo"
     print(demos.SAYS, file=sys.stderr)
-    wanted = demos.experiment(repeats=repeats, width=width, sandbox=part(sandbox))
+    asked = loading.asked(demos.experiment(repeats=repeats, width=width, sandbox=part(sandbox)))
     with demos.endpoint() as url:
-        job = running.job(wanted, folder, assembling.Address(url), quiet=as_json)
-        outcome = running.work_off(job)
+        address = assembling.Address(url)
+        outcome = running.work_off(running.job(asked, folder, address, quiet=as_json))
     reporting.report([folder], as_json=as_json)
     _leave(outcome, folder)
 
@@ -131,21 +133,19 @@ def run(
     """
     many = {"limit": limit, "shard": shard, "repeats": repeats, "width": width, "seed": seed}
     most = {"usd_run": usd_run, "tokens_run": tokens_run, "hours_run": hours_run}
-    paid = {"gpu_hour": gpu_hour, "gpus": gpus, **most}
-    flags = {
-        **experiments.parts(tasks, model, scaffold, sandbox),
-        "select": tuple(select) if select else None,
-        "prices": costs.priced(price) if price else None,
-        **many,
-        **paid,
-        "stop_when": stop_when,
-    }
+    paid = {"gpu_hour": gpu_hour, "gpus": gpus, "stop_when": stop_when, **most}
+    flags = many | paid | experiments.parts(tasks, model, scaffold, sandbox)
+    flags["select"] = tuple(select) if select else None
+    flags["prices"] = costs.priced(price) if price else None
     limits = {"turns": turns, "tokens": tokens, "usd": usd, "seconds": seconds}
     wanted = experiments.supplied(_experiment(file, flags, limits), disk, mirror)
     folder = into or RUNS / (file.stem if file else wanted.tasks.name)
+    asked = loading.asked(wanted, afar=executor != "local")
+    if settled.told(asked, folder, as_json=as_json):
+        return
     address = assembling.Address(base_url, api_key_env)
     afar = running.afar(executor, ray_address, share, width)
-    outcome = running.work_off(running.job(wanted, folder, address, quiet=as_json, afar=afar))
+    outcome = running.work_off(running.job(asked, folder, address, quiet=as_json, afar=afar))
     reporting.report([folder], as_json=as_json)
     _leave(outcome, folder)
 
@@ -163,7 +163,7 @@ def _experiment(file: Path | None, flags: dict[str, Any], limits: dict[str, Any]
             ("scaffolds", "--scaffold"),
         ):
             if needed == "models" and _controls_only(given):
-                given["models"] = (assembling.NO_MODEL,)
+                given["models"] = (NO_MODEL,)
             elif needed not in given:
                 raise UsageError(f"say {flag}, or name an experiment file; harness run --help")
         wanted = Experiment(**given)
@@ -172,7 +172,7 @@ def _experiment(file: Path | None, flags: dict[str, Any], limits: dict[str, Any]
 
 def _controls_only(given: dict[str, Any]) -> bool:
     scaffolds = given.get("scaffolds", ())
-    return bool(scaffolds) and all(s.name in assembling.CONTROLS for s in scaffolds)
+    return bool(scaffolds) and all(s.name in CONTROLS for s in scaffolds)
 
 
 @app.command()
@@ -199,7 +199,7 @@ def grade(
     folder = into or RUNS / f"grade-{predictions.stem}"
     wanted = Experiment(
         tasks=source,
-        models=(assembling.NO_MODEL,),
+        models=(NO_MODEL,),
         scaffolds=(part("nop"),),
         sandbox=part(sandbox),
         select=tuple(select or ()),
@@ -232,7 +232,7 @@ def check(
     source = part(tasks)
     wanted = Experiment(
         tasks=source,
-        models=(assembling.NO_MODEL,),
+        models=(NO_MODEL,),
         scaffolds=(part("nop"),),
         sandbox=part(sandbox),
         select=tuple(select or ()),
@@ -241,7 +241,8 @@ def check(
         width=width,
     )
     folder = into or RUNS / f"check-{source.name}"
-    job = running.job(controls.controls(wanted, times), folder, assembling.Address(), quiet=as_json)
+    asked = loading.asked(controls.controls(wanted, times))
+    job = running.job(asked, folder, assembling.Address(), quiet=as_json)
     outcome = running.work_off(job)
     showing.reliability(job, times, as_json=as_json)
     _leave(outcome, folder)
@@ -386,12 +387,12 @@ def _full_disk(group: BaseExceptionGroup[OSError]) -> str | None:
     return str(getattr(errors[0], "filename", None) or errors[0])
 
 
-def _leaves(group: BaseExceptionGroup[Any]) -> Iterator[BaseException]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from _leaves(each)
+    else:
+        yield error
 
 
 def _first(group: BaseExceptionGroup[Any]) -> str:

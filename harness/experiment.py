@@ -16,13 +16,21 @@ from harness.blocks import in_blocks
 from harness.costs import Costs
 from harness.design import Design
 from harness.errors import UsageError, unknown
-from harness.meter import RunLimits
+from harness.limits import RunLimits
 from harness.registry import Later
 from harness.types import Attempt, Condition, Limits, Part, TaskId, Value
 
 codec = Later("harness.codec")
 prices = Later("harness.models.prices")
 """Both take a while to import, which nobody who only asks for help should wait for."""
+
+CONTROLS = ("oracle", "nop")
+PREDICTIONS = "predictions"
+"""The scaffold of a condition whose submissions somebody else has made: it never runs."""
+SILENT = (*CONTROLS, PREDICTIONS)
+"""Scaffolds that ask no model."""
+NO_MODEL = Part("none")
+"""What they run under."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,24 +11,14 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
 
 from harness.errors import LimitReached, Parked
+from harness.limits import RunLimits
 from harness.types import Ending, Limits, Usage
 
 ONE_CALL = Usage(1)
 """A call of which nothing is known beforehand."""
 _HOUR = 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class RunLimits:
-    """What a whole run may spend on live calls. None: unbounded."""
-
-    usd: float | None = None
-    tokens: int | None = None
-    hours: float | None = None
-    """Of this start of the run, by the clock on the wall."""
 
 
 class Account:

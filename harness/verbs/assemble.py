@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import signature
 from math import inf
 from typing import Any
 
-from harness.api import Archive, Closing, Grader, Hosting, Model, Scaffold, TaskSource
+from harness.api import Archive, Closing, Grader, Hosting, Model, Scaffold
 from harness.attempt import Parts
 from harness.errors import UsageError, unknown
-from harness.experiment import SUPPLY, Experiment, check_money, on
+from harness.experiment import PREDICTIONS, SILENT, SUPPLY, Experiment, check_money
 from harness.meter import RunMeter
 from harness.models import MODELS
 from harness.models.connection import Connection, Pools, connect
@@ -25,59 +24,17 @@ from harness.models.openai import Endpoint
 from harness.registry import Later, build, is_path, locate
 from harness.sandboxes import SANDBOXES
 from harness.sandboxes.ahead import Ahead
-from harness.sandboxes.choice import choose
-from harness.types import Attempt, Condition, Part, Task, TaskId
+from harness.types import Attempt, Condition, Part, Task
 from harness.verbs import versions
 from harness.verbs.hosting import Host
+from harness.verbs.loading import Loaded
 from scaffolds import SCAFFOLDS
-from tasks import GRADERS, SOURCES
-from tasks.selection import select
+from tasks import GRADERS
 
 upstreams = Later("harness.models.door.upstream")
 
-CONTROLS = ("oracle", "nop")
-PREDICTIONS = "predictions"
-"""The scaffold of a condition whose submissions somebody else has made: it never runs."""
-SILENT = (*CONTROLS, PREDICTIONS)
-"""Scaffolds that ask no model; the controls run under this one."""
-NO_MODEL = Part("none")
 _SLEEP_SECONDS = 12 * 3600
 """A laptop that is shut for a night finds its boxes alive in the morning."""
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """The tasks that are to be measured, and those of their source that cannot be."""
-
-    tasks: Mapping[TaskId, Task]
-    left_out: Mapping[str, str]
-
-
-def load(experiment: Experiment) -> Loaded:
-    """The selected tasks of the experiment's source; those left out are named on standard error."""
-    source: TaskSource = build("task source", experiment.tasks, SOURCES)
-    everything = list(source.load())
-    chosen = select(
-        everything, globs=experiment.select, limit=experiment.limit, shard=experiment.shard or ""
-    )
-    left_out = source.left_out()
-    for id_, reason in left_out.items():
-        tell(f"left out: {id_}: {reason}")
-    return Loaded({task.id: task for task in chosen}, left_out)
-
-
-def tell(line: str) -> None:
-    """A line for the person, on standard error."""
-    print(f"harness: {line}", file=sys.stderr, flush=True)
-
-
-def settle_sandbox(experiment: Experiment, *, afar: bool = False) -> Experiment:
-    """The experiment with `auto` decided, having said which kind of box it is and why."""
-    if experiment.sandbox.name != "auto":
-        return experiment
-    name, why = ("docker", "each node's own engine") if afar else choose("auto")
-    tell(f"boxes by {name}: {why}")
-    return on(experiment, Part(name, experiment.sandbox.knobs))
 
 
 @dataclass(frozen=True, slots=True)

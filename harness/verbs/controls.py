@@ -9,9 +9,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from harness.experiment import Experiment
+from harness.experiment import CONTROLS, NO_MODEL, Experiment
 from harness.types import Part, Task
-from harness.verbs.assemble import CONTROLS, NO_MODEL
 from results import quarantine, reliability
 from results.reliability import Source, Subject, Table
 from results.store import RunStore

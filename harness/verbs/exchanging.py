@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.errors import UsageError
 from harness.registry import locate
-from harness.verbs.assemble import tell
+from harness.verbs.loading import tell
 from harness.verbs.reading import AUTO, declared, read, say
 from results.exchange import EXPORTS
 from results.exchange.imported import renamed, taken

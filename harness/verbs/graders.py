@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from harness.api import Grader
+from harness.experiment import CONTROLS, PREDICTIONS
 from harness.once import Book, GradedOnce
 from harness.types import Attempt, Task
-from harness.verbs.assemble import CONTROLS, PREDICTIONS, Assembly
+from harness.verbs.assemble import Assembly
 from harness.verbs.controls import fingerprint
 
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from harness.experiment import Experiment
+from harness.experiment import PREDICTIONS, Experiment
 from harness.types import Part, Submission, TaskId
-from harness.verbs.assemble import PREDICTIONS, Address, Assembly, load, settle_sandbox, tell
+from harness.verbs.assemble import Address, Assembly
+from harness.verbs.loading import load, settle_sandbox, tell
 from harness.verbs.running import Job, run_name
 from tasks.predictions import Prediction, read
 

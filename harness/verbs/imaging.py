@@ -18,7 +18,8 @@ from harness.sandboxes import SANDBOXES
 from harness.sandboxes.prospects import Foreseeing, Prospect, Wanted
 from harness.sandboxes.sizes import spoken
 from harness.types import Environment, Part, Task
-from harness.verbs.assemble import load, recipes, tell
+from harness.verbs.assemble import recipes
+from harness.verbs.loading import load, tell
 from harness.verbs.supply import refuse_what_never_fits
 from harness.visits import visits
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from harness import design
 from harness.errors import UsageError
 from harness.experiment import Experiment
-from harness.verbs.assemble import load, scaffold
+from harness.verbs.assemble import scaffold
+from harness.verbs.loading import load
 from results.detecting import known, needed, smallest
 from results.planning import Given, Pilot, Prior, Study, costs, pilot
 from results.report.planned import Plan, as_text

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
-from harness.experiment import Experiment, part
+from harness.experiment import NO_MODEL, Experiment, part
 from harness.registry import Later, build
 from harness.types import Part
-from harness.verbs.assemble import NO_MODEL, load, tell
+from harness.verbs.loading import load, tell
 from results.exchange import IMPORTS
 from results.exchange.imported import (
     UNDECLARED,

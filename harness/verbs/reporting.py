@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.registry import Later
+from harness.verbs import settled
 from results import quarantine
 from results.blobs import publish
 from results.grader import of_a_check
@@ -31,12 +32,16 @@ def report(
     checked = of_a_check(fenced_by)
     answers: list[Any] = []
     for folder in folders:
+        state = settled.state(folder)
         built = build(RunStore(folder), fenced=fenced, checked=checked)
-        answer = report_json(built)
+        answer, text = report_json(built), as_text(built, full=full)
         answers.append(answer)
         (folder / "report.json").write_text(json.dumps(answer, indent=1) + "\n")
         if not as_json:
-            print(as_text(built, full=full))
+            print(text)
+        counts = answer["attempts"]
+        if counts["graded"] == counts["planned"] and not full and fenced_by is None:
+            settled.keep(folder, state, text)
     if as_json:
         print(json.dumps(answers[0] if len(answers) == 1 else answers, indent=1))
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from harness import codec
 from harness.api import Executor, Probing, Work
 from harness.attempt import not_submitted, run_attempt
-from harness.blocks import Ration
 from harness.errors import Fault, UsageError, unknown
 from harness.executors import FLEETS
 from harness.executors.local import Local
@@ -22,20 +21,14 @@ from harness.models.openai import preflight
 from harness.outage import Gate, Patience, Probe
 from harness.past import spent
 from harness.progress import bar, steps
+from harness.ration import Ration
 from harness.runner import owed, run
 from harness.types import Attempt, Culprit, Record, Submission, TaskId, Usage
 from harness.verbs.afar.driver import Afar, Run, on_nodes
-from harness.verbs.assemble import (
-    Address,
-    Assembly,
-    Loaded,
-    load,
-    recipes,
-    settle_sandbox,
-    tell,
-)
+from harness.verbs.assemble import Address, Assembly, recipes
 from harness.verbs.deciding import Watch
 from harness.verbs.graders import Graders
+from harness.verbs.loading import Asked, Loaded, tell
 from harness.verbs.supply import ordered, pinning, supplied
 from results.manifest import manifest
 from results.provenance import provenance
@@ -92,7 +85,7 @@ def afar(executor: str, address: str, share: str, width: int | None) -> Afar | N
 
 
 def job(
-    experiment: Experiment,
+    asked: Asked,
     folder: Path,
     address: Address,
     *,
@@ -100,12 +93,10 @@ def job(
     afar: Afar | None = None,
 ) -> Job:
     """Build every combination once, now: a wrong name must not wait for hour three."""
-    loaded = load(experiment)
-    settled = settle_sandbox(experiment, afar=bool(afar))
-    assembly = Assembly(settled, loaded, address, run_name(folder))
+    assembly = Assembly(asked.experiment, asked.loaded, address, run_name(folder))
     if not afar:
         assembly.open()
-    return Job(settled, loaded, assembly, folder, quiet, afar=afar)
+    return Job(asked.experiment, asked.loaded, assembly, folder, quiet, afar=afar)
 
 
 def run_name(folder: Path) -> str:

@@ -7,12 +7,12 @@ import textwrap
 from typing import Any
 
 from harness.errors import UsageError, unknown
-from harness.experiment import Experiment
+from harness.experiment import NO_MODEL, Experiment
 from harness.progress import steps
 from harness.registry import Later
 from harness.types import Part, Task, TaskId
 from harness.verbs import controls
-from harness.verbs.assemble import NO_MODEL, Loaded, load
+from harness.verbs.loading import Loaded, load
 from harness.verbs.running import Job
 from results.report.reliability_text import as_text as reliability_text
 from results.store import RunStore

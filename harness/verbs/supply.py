@@ -10,7 +10,8 @@ from harness.errors import UsageError
 from harness.sandboxes.prospects import Foreseeing, Prospect
 from harness.sandboxes.sizes import spoken
 from harness.types import Attempt, Environment, Faulted, Record
-from harness.verbs.assemble import Assembly, tell
+from harness.verbs.assemble import Assembly
+from harness.verbs.loading import tell
 from harness.visits import Visits, visits
 from results.store import RunStore
 

@@ -10,6 +10,7 @@ from typing import Any
 from harness.experiment import Experiment
 from harness.types import Limits, Part
 from harness.verbs.assemble import Address
+from harness.verbs.loading import asked
 from harness.verbs.running import job, work_off
 from tests.agents.endpoint import Voice
 from tests.e2e.endpoints import serving
@@ -40,7 +41,7 @@ class Hosted:
             select=self.select,
         )
         with serving(self.voice) as server:
-            work_off(job(experiment, self.into, Address(server.url), quiet=True))
+            work_off(job(asked(experiment), self.into, Address(server.url), quiet=True))
         lines = (self.into / "ledger.jsonl").read_bytes().splitlines()
         self.records = [json.loads(line) for line in lines]
         return self.records[-1]

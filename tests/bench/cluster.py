@@ -23,7 +23,7 @@ import docker
 
 from harness.experiment import Experiment
 from harness.types import Condition, Limits, Part
-from harness.verbs.assemble import load
+from harness.verbs.loading import load
 from results.planning import HOUR, Study, pilot
 from results.simulating import Machines, simulated
 from tests.bench.endpoint import Manner, Running, endpoint

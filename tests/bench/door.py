@@ -19,7 +19,8 @@ import httpx2
 from starlette.types import Receive, Scope, Send
 
 from harness.api import Speech
-from harness.meter import Meter, RunLimits, RunMeter
+from harness.limits import RunLimits
+from harness.meter import Meter, RunMeter
 from harness.models.door.guest import Guest
 from harness.models.door.server import Door
 from harness.models.door.upstream import Upstream

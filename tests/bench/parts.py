@@ -13,7 +13,8 @@ from typing import Any
 import docker
 
 from harness.attempt import Parts
-from harness.meter import RunLimits, RunMeter
+from harness.limits import RunLimits
+from harness.meter import RunMeter
 from harness.models.connection import Connection, connect
 from harness.models.knobs import Knobs
 from harness.models.openai import Endpoint

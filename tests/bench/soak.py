@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.attempt import Parts, run_attempt
-from harness.meter import RunLimits, RunMeter
+from harness.limits import RunLimits
+from harness.meter import RunMeter
 from harness.sandboxes.docker import Docker
 from harness.types import Attempt, Graded, Limits, Record, Reply, Request, TaskId, ToolCall
 from results.store import RunStore

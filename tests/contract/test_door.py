@@ -15,7 +15,8 @@ from starlette.types import Receive, Scope, Send
 
 from harness.api import Speech
 from harness.errors import Fault, LimitReached, Parked, UsageError
-from harness.meter import Meter, RunLimits, RunMeter
+from harness.limits import RunLimits
+from harness.meter import Meter, RunMeter
 from harness.models.door.bodies import Body, conversation
 from harness.models.door.guest import Guest
 from harness.models.door.server import Door

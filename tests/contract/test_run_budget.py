@@ -9,7 +9,8 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from harness.errors import Parked
-from harness.meter import Meter, RunLimits, RunMeter
+from harness.limits import RunLimits
+from harness.meter import Meter, RunMeter
 from harness.models.connection import connect
 from harness.models.knobs import Knobs
 from harness.models.metered import Metered

@@ -11,7 +11,8 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from harness.api import CUT_OFF
-from harness.meter import Meter, RunLimits, RunMeter
+from harness.limits import RunLimits
+from harness.meter import Meter, RunMeter
 from harness.models.connection import connect
 from harness.models.hire import Hire, Hired
 from harness.models.knobs import Knobs

@@ -18,7 +18,8 @@ from harness import past
 from harness.api import Sandbox, Sandboxes
 from harness.attempt import Parts, run_attempt
 from harness.errors import Fault
-from harness.meter import RunLimits, RunMeter
+from harness.limits import RunLimits
+from harness.meter import RunMeter
 from harness.models.scripted import Scripted, says
 from harness.models.wires import chat
 from harness.registry import build

@@ -14,7 +14,8 @@ from harness import past
 from harness.api import Sandbox, Sandboxes, Session
 from harness.attempt import Parts, run_attempt
 from harness.errors import Fault, LimitReached, Parked
-from harness.meter import RunLimits, RunMeter
+from harness.limits import RunLimits
+from harness.meter import RunMeter
 from harness.models.scripted import Scripted, says
 from harness.sandboxes.host import Host
 from harness.types import (

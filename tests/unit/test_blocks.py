@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from harness import design
-from harness.blocks import Ration, block, in_blocks
+from harness.blocks import block, in_blocks
 from harness.errors import Parked, UsageError
 from harness.executors.local import Local
 from harness.experiment import Experiment, checked, read
-from harness.meter import RunLimits, RunMeter
+from harness.limits import RunLimits
+from harness.meter import RunMeter
+from harness.ration import Ration
 from harness.runner import run
 from harness.types import Attempt, Clocks, Ending, Graded, Part, Record, TaskId, Usage, Verdict
 from results.store import RunStore

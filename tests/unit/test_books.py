@@ -11,11 +11,12 @@ import pytest
 from harness import codec
 from harness.errors import Parked, UsageError
 from harness.executors.mail import Charged, Ended, Kept, Line, Opened
-from harness.meter import RunLimits, RunMeter
+from harness.limits import RunLimits
+from harness.meter import RunMeter
 from harness.types import Attempt, Ending, TaskId, Usage
 from harness.verbs.afar.driver import Books, Run
 from harness.verbs.afar.lent import Admission
-from harness.verbs.assemble import Loaded
+from harness.verbs.loading import Loaded
 from results.store import RunStore
 from tests.contract.toy_workers import faulted, task
 

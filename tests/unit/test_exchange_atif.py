@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from harness.errors import UsageError
-from harness.meter import Meter, RunLimits, RunMeter
+from harness.limits import RunLimits
+from harness.meter import Meter, RunMeter
 from harness.models.scripted import Scripted, says
 from harness.past import Past
 from harness.trace import Journal, Recorded

@@ -6,7 +6,8 @@ import pytest
 
 from harness.experiment import Experiment
 from harness.types import Limits, Part
-from harness.verbs.assemble import Address, Assembly, Loaded
+from harness.verbs.assemble import Address, Assembly
+from harness.verbs.loading import Loaded
 
 HOUR = 3600
 

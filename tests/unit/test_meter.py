@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from harness.errors import LimitReached, Parked
-from harness.meter import ONE_CALL, Meter, RunLimits, RunMeter
+from harness.limits import RunLimits
+from harness.meter import ONE_CALL, Meter, RunMeter
 from harness.types import Ending, Limits, Usage
 
 pytestmark = pytest.mark.anyio

@@ -15,13 +15,15 @@ from harness.executors.cluster import Cluster
 from harness.executors.fleet import Heed
 from harness.executors.mail import Charged, Ended, Kept, Line, Notice, Opened, Order
 from harness.experiment import Experiment
-from harness.meter import RunLimits, RunMeter
+from harness.limits import RunLimits
+from harness.meter import RunMeter
 from harness.registry import locate
 from harness.types import Attempt, Clocks, Faulted, Record, Usage
 from harness.verbs.afar.lent import Admission
 from harness.verbs.afar.seats import SeatWanted, given
 from harness.verbs.afar.worker import Papers, Worker
-from harness.verbs.assemble import Assembly, Loaded, tell
+from harness.verbs.assemble import Assembly
+from harness.verbs.loading import Loaded, tell
 from results import share
 from results.provenance import source_digest
 from results.store import RunStore

@@ -17,7 +17,8 @@ from typing import Any
 from harness.api import Event, Trace
 from harness.errors import UsageError
 from harness.executors.mail import Charged, Kept, Line, Opened, Order, Outbox
-from harness.meter import RunLimits, RunMeter
+from harness.limits import RunLimits
+from harness.meter import RunMeter
 from harness.types import Attempt, Usage
 from results.share import Share
 from results.traces import Clock, event_line

@@ -24,8 +24,9 @@ from harness.sandboxes.sweep import sweep
 from harness.types import Attempt, Record, Task, TaskId
 from harness.verbs.afar.lent import LentArchive, LentMeter, NodeBook
 from harness.verbs.afar.seats import LentPools
-from harness.verbs.assemble import Address, Assembly, Loaded
+from harness.verbs.assemble import Address, Assembly
 from harness.verbs.graders import Graders
+from harness.verbs.loading import Loaded
 from results.provenance import source_digest
 from results.share import Share
 
