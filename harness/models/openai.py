@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -21,7 +20,7 @@ from harness.models.knobs import Knobs
 from harness.models.prices import Tariff
 from harness.models.remains import so_far
 from harness.models.retrying import Transient
-from harness.models.spread import Spread
+from harness.models.transport import HUNG_UP, Transport
 from harness.models.trouble import Trouble, inside, sort, words
 from harness.models.wires import messages
 from harness.models.wires.reading import Cut, Fold, NotAReply
@@ -36,21 +35,6 @@ _BYTES_A_TOKEN = 4
 _SHORTER = "give the model a smaller max_tokens=.. (or max_completion_tokens=..), or none"
 _LAST_WORDS = 30.0
 """For so many seconds a stream whose reply is complete may think about its usage."""
-
-
-_IDLE_SECONDS = 60.0
-"""For so long a connection is kept between two calls; most servers hang up later than that."""
-_ALIVE = [
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
-    *(
-        (socket.IPPROTO_TCP, getattr(socket, name), value)
-        for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 30), ("TCP_KEEPCNT", 5))
-        if hasattr(socket, name)
-    ),
-]
-"""While a model thinks for minutes nothing is sent: so that nobody between us forgets the
-connection, and that one whose far end is gone (a laptop slept) is known for dead in minutes."""
 
 
 class EndpointRefused(UsageError):
@@ -87,22 +71,11 @@ class Endpoint:
 
 
 def http(timeout: float | httpx2.Timeout) -> httpx2.AsyncClient:
-    """Connections for any number of attempts, which outlast a command and a long thought.
-
-    As the package has them, 900 of 1,000 would be closed after each call, and all after 5 seconds.
-    """
-    limits = httpx2.Limits(
-        max_connections=None, max_keepalive_connections=None, keepalive_expiry=_IDLE_SECONDS
-    )
+    """A client for any number of calls at a time."""
     # A transport of our own would go past the proxies that the environment names.
-    own = None if getproxies() else Spread(_transports(limits))
+    own = None if getproxies() else Transport(httpx2.create_ssl_context())
+    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
     return openai.DefaultAsyncHttpxClient(timeout=timeout, limits=limits, transport=own)
-
-
-def _transports(limits: httpx2.Limits) -> Callable[[], httpx2.AsyncHTTPTransport]:
-    """What makes them, all with the same certificates, which take long to read."""
-    trusted = httpx2.create_ssl_context()
-    return lambda: httpx2.AsyncHTTPTransport(verify=trusted, limits=limits, socket_options=_ALIVE)
 
 
 def unkeyed(text: str, key: str, *, least: int = 4) -> str:
@@ -193,7 +166,7 @@ class Call:
         try:
             return await self._once(body)
         except openai.APIConnectionError as error:
-            if "without sending a response" not in str(error.__cause__):
+            if HUNG_UP not in str(error.__cause__):
                 raise
         return await self._once(body)
 
