@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from errno import ECONNRESET, EPIPE
 from ssl import SSLContext
 from typing import Any
 
@@ -29,11 +30,11 @@ _ALIVE = [
 """While a model thinks for minutes nothing is sent: so that nobody between us forgets the
 connection, and that one whose far end is gone (a laptop slept) is known for dead in minutes."""
 HUNG_UP = "disconnected without sending a response"
+"""Where a kept connection was closed under us, the request has not been seen."""
 _TROUBLE: tuple[tuple[type[Exception], type[httpx2.TransportError]], ...] = (
     (aiohttp.SocketTimeoutError, httpx2.ReadTimeout),
     (aiohttp.ServerTimeoutError, httpx2.ConnectTimeout),
     (aiohttp.ClientConnectorError, httpx2.ConnectError),
-    (aiohttp.ServerDisconnectedError, httpx2.RemoteProtocolError),
     (aiohttp.ClientPayloadError, httpx2.RemoteProtocolError),
     (aiohttp.ClientResponseError, httpx2.RemoteProtocolError),
     (aiohttp.InvalidURL, httpx2.UnsupportedProtocol),
@@ -52,17 +53,22 @@ class Transport(httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         limits = request.extensions.get("timeout", {})
+        asked: dict[str, Any] = {
+            "headers": request.headers,
+            "data": await request.aread() or None,
+            "allow_redirects": False,
+            "timeout": aiohttp.ClientTimeout(
+                sock_connect=limits.get("connect"), sock_read=limits.get("read")
+            ),
+        }
         with _told():
-            answer = await self._opened().request(
-                request.method,
-                URL(str(request.url), encoded=True),
-                headers=request.headers,
-                data=await request.aread() or None,
-                allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(
-                    sock_connect=limits.get("connect"), sock_read=limits.get("read")
-                ),
-            )
+            try:
+                url = URL(str(request.url), encoded=True)
+                answer = await self._opened().request(request.method, url, **asked)
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+                if isinstance(error, OSError) and error.errno not in (ECONNRESET, EPIPE):
+                    raise
+                raise httpx2.RemoteProtocolError(HUNG_UP) from error
         said = {"reason_phrase": (answer.reason or "").encode()}
         return httpx2.Response(
             answer.status, headers=answer.raw_headers, stream=_Body(answer), extensions=said
@@ -112,8 +118,7 @@ def _told() -> Iterator[None]:
         yield
     except (aiohttp.ClientError, ConnectionError) as error:
         kind = next(ours for theirs, ours in _TROUBLE if isinstance(error, theirs))
-        said = HUNG_UP if isinstance(error, aiohttp.ServerDisconnectedError) else str(error)
-        raise kind(said or type(error).__name__) from error
+        raise kind(str(error) or type(error).__name__) from error
 
 
 def _socket(address: Any) -> socket.socket:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from tests.bench import attempt, cluster, limited, long, many, soak, start, step
+from tests.bench import attempt, cluster, grading, limited, long, many, soak, start, step
 from tests.bench.figures import Figure, as_json, as_text
 
 Measure = Callable[[], Coroutine[Any, Any, list[Figure]]]
@@ -18,6 +18,7 @@ MEASURES: dict[str, Measure] = {
     "long": long.measure,
     "many": many.measure,
     "limited": limited.measure,
+    "grading": grading.measure,
     "start": start.measure,
 }
 ON_REQUEST: dict[str, Measure] = {"cluster": cluster.measure, "soak": soak.measure}

@@ -1,0 +1,164 @@
+"""Grading throughput beside the official evaluator: the same instances, patches and workers.
+
+`OFFICIAL_EVALUATOR` names a checkout of it, whose local Docker mode is called as it is, but for the
+pull before each grading, which is left out since these images are nowhere but here. Instances are
+made up, small, and in its own format; a third of the patches is right, a third wrong, one empty.
+Verdicts of both have to agree. Then two systems hand in the same patches, as systems often do.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import docker
+
+from tests.bench.endpoint import ROOT
+from tests.bench.figures import Figure, median_ratio, ms
+from tests.e2e.test_pro_grading import ADD, GOLD, IMAGE, PARSER, RUN_SCRIPT, build, new
+
+INSTANCES, WORKERS, ROUNDS = 6, 2, 3
+WRONG = GOLD.replace("a + b", "a * b")
+PATCHES = (GOLD, WRONG, "")
+NO_PULL = """
+from docker.models.images import ImageCollection
+def pull(self, *names, **knobs): raise RuntimeError("it is here")
+ImageCollection.pull = pull
+"""
+
+
+async def measure() -> list[Figure]:
+    official = os.environ.get("OFFICIAL_EVALUATOR", "")
+    if not (Path(official) / "swe_bench_pro_eval.py").is_file():
+        print("grading: set OFFICIAL_EVALUATOR to a checkout of it; skipped", file=sys.stderr)
+        return []
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        _lay_out(root)
+        ours, theirs, twice = list[float](), list[float](), list[float]()
+        for number in range(ROUNDS):
+            took, said = _official(root, Path(official), number)
+            theirs.append(took)
+            took, found = _harness(root, f"ours-{number}", ["a"])
+            ours.append(took)
+            if any(found[id_, "a"] != said[id_] for id_ in said):
+                raise RuntimeError(f"verdicts differ: {found} and {said}")
+            twice.append(_harness(root, f"twice-{number}", ["a", "b"])[0])
+    faster = [b / a for a, b in zip(ours, theirs, strict=True)]
+    return [
+        Figure(
+            "grading: throughput beside the official evaluator",
+            median_ratio(theirs, ours),
+            1.5,
+            "x",
+            f"{ms(ours)} for {INSTANCES}",
+            f"{ms(theirs)}, {min(faster):.2f} to {max(faster):.2f} x",
+            least=True,
+        ),
+        Figure("grading: the same patches of two systems", median_ratio(twice, ours), 1.3, "x"),
+    ]
+
+
+def _lay_out(root: Path) -> None:
+    """Rows, scripts and image files as both read them, and patches as either reads them."""
+    base, solution = build()
+    client, rows = docker.from_env(), []
+    image = client.images.get(IMAGE)
+    for number in range(INSTANCES):
+        name = f"instance_example__calc-bench{number}"
+        image.tag("example/sweap-images", f"example.calc-example__calc-bench{number}")
+        _write(root / "run_scripts" / name / "run_script.sh", RUN_SCRIPT)
+        _write(root / "run_scripts" / name / "parser.py", PARSER)
+        for kind in ("base", "instance"):
+            _write(root / "dockerfiles" / f"{kind}_dockerfile" / name / "Dockerfile", "FROM x\n")
+        rows.append(_row(name, base, solution))
+    client.close()
+    _write(root / "rows.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    _write(root / "site" / "sitecustomize.py", NO_PULL)
+
+
+def _row(name: str, base: str, solution: str) -> dict[str, str]:
+    return {
+        "instance_id": name,
+        "repo": "example/calc",
+        "base_commit": base,
+        "problem_statement": "add() subtracts",
+        "before_repo_set_cmd": f"true\ngit checkout {solution} -- tests/test_add.py",
+        "selected_test_files_to_run": "['tests/test_add.py', 'tests/test_mul.py']",
+        "fail_to_pass": "['tests/test_add.py::test_add']",
+        "pass_to_pass": '["tests/test_mul.py::test_mul"]',
+        "patch": GOLD,
+        "test_patch": new("tests/test_add.py", ADD),
+    }
+
+
+def _official(root: Path, checkout: Path, number: int) -> tuple[float, dict[str, bool]]:
+    out = root / f"official-{number}"
+    given = [
+        {"instance_id": f"instance_example__calc-bench{at}", "patch": PATCHES[at % 3]}
+        for at in range(INSTANCES)
+    ]
+    _write(root / "patches.json", json.dumps([{**one, "prefix": "a"} for one in given]))
+    argv = [
+        *(sys.executable, str(checkout / "swe_bench_pro_eval.py"), "--use_local_docker"),
+        *("--raw_sample_path", "rows.jsonl", "--patch_path", "patches.json"),
+        *("--output_dir", str(out), "--scripts_dir", "run_scripts"),
+        *("--dockerhub_username", "example", "--num_workers", str(WORKERS), "--block_network"),
+    ]
+    out.mkdir()
+    took = _timed(argv, root, {"PYTHONPATH": str(root / "site")})
+    verdicts: dict[str, bool] = json.loads((out / "eval_results.json").read_bytes())
+    return took, verdicts
+
+
+def _harness(
+    root: Path, name: str, systems: list[str]
+) -> tuple[float, dict[tuple[str, str], bool]]:
+    """Graded in the mode that is to agree with them, with nothing known from before."""
+    given = [
+        {
+            "instance_id": f"instance_example__calc-bench{at}",
+            "model_name_or_path": system,
+            "model_patch": PATCHES[at % 3],
+        }
+        for at in range(INSTANCES)
+        for system in systems
+    ]
+    _write(root / f"{name}.jsonl", "".join(json.dumps(one) + "\n" for one in given))
+    tasks = f"swebench-pro,file={root}/rows.jsonl,scripts={root},dockerhub_user=example"
+    argv = [
+        *(sys.executable, "-m", "harness", "grade", f"{root}/{name}.jsonl", "--tasks", tasks),
+        *("--mode", "compat", "--sandbox", "docker", "--width", str(WORKERS)),
+        *("--into", f"{root}/{name}", "--json"),
+    ]
+    took = _timed(argv, ROOT, {})
+    folder = root / name
+    labels = json.loads((folder / "run.json").read_bytes())["conditions"]
+    records = [json.loads(line) for line in (folder / "ledger.jsonl").read_bytes().splitlines()]
+    return took, {_key(record, labels): record["verdict"]["resolved"] for record in records}
+
+
+def _key(record: dict[str, Any], labels: dict[str, Any]) -> tuple[str, str]:
+    arm = labels[record["attempt"]["condition"]]
+    return record["attempt"]["task"], arm["condition"]["model"]["name"]
+
+
+def _timed(argv: list[str], cwd: Path, env: dict[str, str]) -> float:
+    whole = {**os.environ, **env}
+    whole.pop("PYTHONDONTWRITEBYTECODE", None)
+    began = time.perf_counter()
+    done = subprocess.run(argv, cwd=cwd, env=whole, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{argv[1:4]} ended with {done.returncode}: {done.stderr[-2000:]}")
+    return time.perf_counter() - began
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
