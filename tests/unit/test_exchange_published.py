@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from results.published.claims import claims
 from results.published.text import as_json, as_text
 from results.systems import System, systems
 from tests.unit.run_folders import BY, attempt, declared, graded, stored
+
+README = Path(__file__).parents[2] / "README.md"
 
 
 def own(
@@ -54,6 +57,24 @@ def test_58_4_against_57_7_is_five_issues_and_undecided() -> None:
     assert spans == [(-1.6, 3.0), (-2.6, 4.0), (-3.3, 4.7)]
     assert found.reversed and [round(100 * r) for r in found.reversed] == [27, 35]
     assert found.runs == (22, 54)
+
+
+def test_the_readme_says_what_the_command_says() -> None:
+    """Row by row: points, issues, the three p-values, the ends, the reruns and the runs."""
+    said = {}
+    for line in as_text(board(claims())).splitlines():
+        if found := re.match(r"#(\d) - #(\d)\s+(.+)", line):
+            said[found[1] + found[2]] = re.findall(r"[-+]?\d*\.?\d+|undecided|depends", found[3])
+    rows = [row for row in README.read_text().splitlines() if row.startswith("| GLM-5.1 58.4 - ")]
+    assert len(rows) == 3
+    for row, pairs in zip(rows, (["12"], ["13"], ["14", "15"]), strict=True):
+        points, issues, p, ends, rerun, runs, word = row.strip("| ").split(" | ")[1:]
+        told = [points, f"+{issues}", *(f"0{one}" for one in p.split(" / ")), *ends.split(" to ")]
+        low, high = rerun.strip("%").split("-")
+        least, most = runs.split("-")
+        told += [low, f"-{high}", least, f"-{most}", word.split()[0]]
+        for name in pairs:
+            assert said[name] == told, (name, row)
 
 
 def test_what_turns_on_the_number_of_disagreements_says_so() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from results.stats.differences import flip_repos, new_repos, pair, t_test
 from results.stats.flips import Errors, corrected
@@ -81,3 +82,26 @@ def test_a_corrected_score_covers_the_truth_and_a_raw_one_does_not(replicates: i
         total += found.value
     assert 0.92 < held / replicates < 0.98 and raw_held < 0.1 * replicates
     assert abs(total / replicates - truth) < 0.002
+
+
+CORNERS = [
+    (truth, fn, fp, graded, controls)
+    for truth in (0.05, 0.25, 0.577, 0.9)
+    for fn, fp in ((0.06, 0.03), (0.01, 0.005), (0.2, 0.1))
+    for graded, controls in ((100, 100), (731, 731), (731, 100))
+]
+
+
+@pytest.mark.parametrize(("truth", "fn", "fp", "graded", "controls"), CORNERS)
+def test_a_corrected_score_covers_the_truth_wherever_it_lies(
+    truth: float, fn: float, fp: float, graded: int, controls: int, replicates: int
+) -> None:
+    rng, held = np.random.default_rng(74), 0
+    for _ in range(replicates):
+        good = rng.binomial(graded, truth)
+        seen = int(rng.binomial(good, 1 - fn) + rng.binomial(graded - good, fp))
+        misses, passes = int(rng.binomial(controls, fn)), int(rng.binomial(controls, fp))
+        found = corrected(seen, graded, Errors(misses, controls, passes, controls))
+        assert found is not None
+        held += found.interval[0] <= truth <= found.interval[1]
+    assert held >= 0.925 * replicates, "rather too wide, where few are solved, than too narrow"
