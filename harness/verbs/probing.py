@@ -13,7 +13,7 @@ from harness.progress import steps
 from harness.verbs.assemble import Address
 
 _WIDTH = 100
-_COLUMN = 36
+_COLUMN = 44
 
 
 def examine(model: str, address: Address, most_tokens: int, *, as_json: bool) -> None:

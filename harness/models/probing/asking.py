@@ -90,6 +90,8 @@ class Asker:
         self.endpoint = endpoint
         self.cap = "max_tokens"
         """The field that bounds an answer here."""
+        self.room = 96
+        """Tokens for an answer to a plain question."""
         self._http = httpx2.AsyncClient(timeout=PATIENCE)
 
     async def __aenter__(self) -> Asker:

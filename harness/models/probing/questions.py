@@ -11,6 +11,7 @@ from harness.models.probing.asking import Answer, Asker, Finding, Streamed, Word
 from harness.models.trouble import sort
 from harness.models.wires import chat, messages, responses
 from harness.models.wires.reading import NotAReply, Wire, fold
+from harness.types import Reply
 
 _TOOL = {
     "type": "function",
@@ -29,7 +30,7 @@ _BOTH = "Call the tool bash twice at once, in one answer: with the command ls, a
 _PREFIX = "The quick brown fox jumps over the lazy dog. " * 160
 """Longer than the shortest prefix that any provider caches (1,024 tokens)."""
 _THOUGHT = 1024
-"""Tokens of answer where a model may have to think first."""
+"""Tokens of answer for a model that thinks first; one that does not would only ramble on."""
 _SENSELESS_CAP = 10_000_000
 _LIMIT = re.compile(
     r"(?:context (?:size|length|window)[^0-9]{0,40}|max_model_len=|n_ctx[\"': =]+"
@@ -54,10 +55,13 @@ async def reachable(ask: Asker) -> list[Finding]:
 
 async def answers(ask: Asker) -> list[Finding]:
     """UsageError where not even a plain question is answered."""
-    answer = await ask.chat("Say the word: ready", _THOUGHT)
+    answer = await ask.chat("Say the word: ready", ask.room)
     if answer.trouble and "max_completion_tokens" in answer.text:
         ask.cap = "max_completion_tokens"
-        answer = await ask.chat("Say the word: ready", _THOUGHT)
+        answer = await ask.chat("Say the word: ready", ask.room)
+    if (reply := answer.reply) and _thinks(reply):
+        ask.room = _THOUGHT
+        answer = await ask.chat("Say the word: ready", ask.room)
     if (reply := answer.reply) is None:
         raise UsageError(
             f"{ask.endpoint.base_url} does not answer a plain question to {ask.model!r}: "
@@ -66,6 +70,12 @@ async def answers(ask: Asker) -> list[Finding]:
     served = reply.served.get("model", "it does not say")
     said = f"as {served}, in {answer.seconds:.1f} s; answers are bounded by {ask.cap}"
     return [Finding("chat completions", "yes", said), *_usage(answer)]
+
+
+def _thinks(reply: Reply) -> bool:
+    """Whether some of the answer is thought, shown or not."""
+    silent = reply.finish == "length" and not reply.message.content
+    return bool(reply.message.reasoning or reply.usage.reasoning or silent)
 
 
 def _usage(answer: Answer) -> list[Finding]:
@@ -90,12 +100,14 @@ async def caching(ask: Asker) -> list[Finding]:
     if reply is None:
         return [Finding("prompt cache", "unclear", f"HTTP {answer.status}: {answer.complaint}")]
     read = reply.usage.cache_read
+    if not (answer.payload.get("usage") or {}).get("prompt_tokens_details"):
+        return [Finding("prompt cache", "unclear", "it does not count what it reads from a cache")]
     said = f"of a prompt sent twice, {read} of {reply.usage.prompt} tokens were read from the cache"
     return [Finding("prompt cache", "yes" if read else "no", said)]
 
 
 async def streaming(ask: Asker) -> list[Finding]:
-    body = ask.body("Count from 1 to 60, with blanks between.", 256)
+    body = ask.body("Count from 1 to 60, with blanks between.", ask.room)
     told = await ask.stream({**body, "stream": True, "stream_options": {"include_usage": True}})
     if told.status != 200 or not told.events:
         return [Finding("streaming", "no", f"HTTP {told.status}: {told.text[:120]!r}")]
@@ -121,12 +133,12 @@ def _speed(told: Streamed, counted: int) -> Finding:
 
 
 async def tools(ask: Asker) -> list[Finding]:
-    free = await ask.chat(_LIST, _THOUGHT, tools=[_TOOL])
+    free = await ask.chat(_LIST, ask.room, tools=[_TOOL])
     found = [_called("native tool calls", free, 1)]
     if found[0].answer != "yes":
-        forced = await ask.chat(_LIST, _THOUGHT, tools=[_TOOL], tool_choice="required")
+        forced = await ask.chat(_LIST, ask.room, tools=[_TOOL], tool_choice="required")
         found.append(_called("tool_choice: required", forced, 1))
-    found.append(_called("parallel calls", await ask.chat(_BOTH, _THOUGHT, tools=[_TOOL]), 2))
+    found.append(_called("parallel calls", await ask.chat(_BOTH, ask.room, tools=[_TOOL]), 2))
     return [*found, await _results(ask)]
 
 
@@ -159,7 +171,7 @@ async def _results(ask: Asker) -> Finding:
         {"role": "tool", "tool_call_id": "call_1", "content": "heron.txt"},
         {"role": "user", "content": "Which file is there? Answer with its name."},
     ]
-    answer = await ask.chat(talk, _THOUGHT, tools=[_TOOL])
+    answer = await ask.chat(talk, ask.room, tools=[_TOOL])
     if answer.reply is None:
         return Finding("tool results", "no", f"HTTP {answer.status}: {answer.complaint}")
     read = "heron" in answer.reply.message.content
@@ -169,7 +181,7 @@ async def _results(ask: Asker) -> Finding:
 
 
 async def reasoning(ask: Asker) -> list[Finding]:
-    answer = await ask.chat("What is 17 times 23? Think first.", _THOUGHT)
+    answer = await ask.chat("What is 17 times 23? Think first.", ask.room)
     reply = answer.reply
     if reply is None or not reply.message.reasoning:
         return [Finding("reasoning", "no", "no field of thoughts in its answers")]
@@ -181,7 +193,7 @@ async def reasoning(ask: Asker) -> list[Finding]:
         said,
         {"role": "user", "content": "And plus one?"},
     ]
-    back = await ask.chat(talk, _THOUGHT)
+    back = await ask.chat(talk, ask.room)
     word: Word = "no" if back.reply is None else "yes"
     why = f"HTTP {back.status}: {back.complaint}" if back.reply is None else "taken back"
     return [shown, Finding("reasoning given back", word, why)]
@@ -190,7 +202,9 @@ async def reasoning(ask: Asker) -> list[Finding]:
 async def seeds(ask: Asker) -> list[Finding]:
     said = []
     for seed in (7, 7, 8):
-        answer = await ask.chat("Invent a name for a ship.", 256, seed=seed, temperature=1.0)
+        answer = await ask.chat(
+            "Invent a name for a ship.", ask.room // 2, seed=seed, temperature=1.0
+        )
         if answer.reply is None:
             why = f"HTTP {answer.status}: {answer.complaint}"
             return [Finding("seed", "no", why)]
@@ -204,7 +218,7 @@ async def seeds(ask: Asker) -> list[Finding]:
 
 
 async def stops(ask: Asker) -> list[Finding]:
-    answer = await ask.chat("Write: one two three four five six", 256, stop=["four"])
+    answer = await ask.chat("Write: one two three four five six", ask.room, stop=["four"])
     if answer.reply is None:
         return [Finding("stop", "no", f"HTTP {answer.status}: {answer.complaint}")]
     text = answer.reply.message.content
@@ -267,11 +281,11 @@ async def wires(ask: Asker) -> list[Finding]:
     """The two other wires, for agents that speak nothing else."""
     said = "Say the word: ready"
     bodies: list[tuple[str, Wire, dict[str, Any]]] = [
-        ("responses", responses, {"input": said, "max_output_tokens": _THOUGHT}),
+        ("responses", responses, {"input": said, "max_output_tokens": ask.room}),
         (
             "messages",
             messages,
-            {"messages": [{"role": "user", "content": said}], "max_tokens": _THOUGHT},
+            {"messages": [{"role": "user", "content": said}], "max_tokens": ask.room},
         ),
     ]
     return [await _wire(ask, name, wire, body) for name, wire, body in bodies]
