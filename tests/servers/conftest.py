@@ -29,15 +29,32 @@ class Served:
 
     name: str
     url: str
-    model: str = "smol"
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def kill(self) -> None:
+        """As the kernel does it when memory is short."""
+        self.process.kill()
+        self.process.wait()
+
+    def busy(self) -> bool:
+        """Whether llama.cpp's server has begun to work on a request."""
+        return "launch_slot" in self.log.read_text(errors="replace")
 
 
 @pytest.fixture(scope="session")
 def llama() -> Iterator[Served]:
+    with llama_server() as served:
+        yield served
+
+
+@contextmanager
+def llama_server(window: int = WINDOW, port: int = 0) -> Iterator[Served]:
+    """One more of llama.cpp's servers, on a port of its own."""
     # One thread: two spin against each other when anything else runs.
-    flags = ["--alias", "smol", "-c", str(WINDOW), "-np", "1", "-t", "1", "--no-ui"]
+    flags = ["--alias", "smol", "-c", str(window), "-np", "1", "-t", "1", "--no-ui"]
     command = [installing.llama_server(), "-m", installing.weights(), *flags, "--api-key", KEY]
-    with _running("llama-server", [*command, "--port", "PORT"]) as served:
+    with _running("llama-server", [*command, "--port", port or "PORT"]) as served:
         yield served
 
 
@@ -76,12 +93,17 @@ def litellm(vllm: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield served
 
 
-@contextmanager
-def _running(name: str, command: list[str | Path], **variables: str) -> Iterator[Served]:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+        port: int = free.getsockname()[1]
+        return port
+
+
+@contextmanager
+def _running(name: str, command: list[str | Path | int], **variables: str) -> Iterator[Served]:
+    port = command[-1] if isinstance(command[-1], int) else free_port()
     words = [str(port) if word == "PORT" else str(word) for word in command]
-    log = installing.CACHE / f"{name}.log"
+    log = installing.CACHE / f"{name}-{port}.log"
     with log.open("wb") as told:
         process = subprocess.Popen(
             [*words, "--host", "127.0.0.1"],
@@ -90,7 +112,7 @@ def _running(name: str, command: list[str | Path], **variables: str) -> Iterator
             env={**os.environ, "PYTHONUNBUFFERED": "1", **variables},
         )
         try:
-            served = Served(name, f"http://127.0.0.1:{port}/v1")
+            served = Served(name, f"http://127.0.0.1:{port}/v1", process, log)
             _wait(served, process, log)
             yield served
         finally:
@@ -100,6 +122,7 @@ def _running(name: str, command: list[str | Path], **variables: str) -> Iterator
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+            log.unlink(missing_ok=True)
 
 
 def _wait(served: Served, process: subprocess.Popen[bytes], log: Path) -> None:
