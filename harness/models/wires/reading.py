@@ -110,7 +110,8 @@ def count(raw: Any, *path: str) -> int:
 
 def text(value: Any) -> str:
     """A value as text that any server takes back: half a surrogate pair is no character."""
-    return "" if value is None else _HALF.sub("\ufffd", str(value))
+    said = "" if value is None else str(value)
+    return said if said.isascii() else _HALF.sub("\ufffd", said)
 
 
 def texts(parts: Any, *keys: str) -> str:

@@ -89,7 +89,8 @@ def _warnings(scene: Scene, found: Study) -> Iterator[str]:
     if dropped := sum(pair.dropped for pair in found.compared.pairs):
         yield f"Tasks left out of pairs, since only one side has measured them: {dropped}."
     systems = found.compared.systems
-    yield from among((scene.name(i), system.footing) for i, system in enumerate(systems))
+    named = ((scene.name(i), system.footing) for i, system in enumerate(systems))
+    yield from (f"{said}." for said in among(named))
     for pair in found.compared.pairs:
         if pair.alike and pair.agreement is not None:
             yield (
