@@ -137,9 +137,7 @@ def bytes_of(text: str) -> bytes:
 def _line(event: Mapping[str, Any]) -> bytes:
     # ASCII, since a lone surrogate of a model or a program cannot be written as UTF-8.
     try:
-        return json.dumps(
-            event, ensure_ascii=True, allow_nan=False, separators=(",", ":"), default=_plain
-        ).encode("ascii")
+        return _ENCODER.encode(event).encode("ascii")
     except TypeError as error:
         raise ValueError(f"event {event['kind']!r}: {error}") from error
 
@@ -150,3 +148,9 @@ def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"{type(value).__name__} is no JSON value; give text, numbers, lists or maps")
+
+
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=True, allow_nan=False, separators=(",", ":"), default=_plain
+)
+"""To make one takes as long as to write an event with it."""

@@ -15,6 +15,11 @@ from email.utils import parsedate_to_datetime
 
 RESOURCES = ("requests", "tokens", "input-tokens", "output-tokens")
 _SPELLINGS = ("x-ratelimit-{what}-{of}", "anthropic-ratelimit-{of}-{what}")
+_NAMES = [
+    (of, [spelling.format(what=what, of=of) for what in ("limit", "remaining", "reset")])
+    for of in RESOURCES
+    for spelling in _SPELLINGS
+]
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "\u00b5s": 1e-6, "ns": 1e-9}
 _STEP = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s|us|\u00b5s|ns)")
 _DURATION = re.compile(rf"(?:{_STEP.pattern})+")
@@ -52,16 +57,12 @@ def pause(headers: Mapping[str, str], body: str = "") -> float | None:
 
 def quotas(headers: Mapping[str, str]) -> dict[str, Quota]:
     """The limits that an answer tells of, by what they limit."""
-    now, found = _date(headers), {}
-    for of in RESOURCES:
-        for spelling in _SPELLINGS:
-            limit, left, reset = (
-                headers.get(spelling.format(what=what, of=of))
-                for what in ("limit", "remaining", "reset")
-            )
-            there, rest = _number(limit), _number(left)
-            if there and there > 0 and rest is not None:
-                found[of] = Quota(there, max(0.0, rest), seconds(reset, now))
+    found = {}
+    for of, names in _NAMES:
+        limit, left, reset = map(headers.get, names)
+        there, rest = _number(limit), _number(left)
+        if there and there > 0 and rest is not None:
+            found[of] = Quota(there, max(0.0, rest), seconds(reset, _date(headers)))
     return found
 
 

@@ -43,15 +43,22 @@ class Patience:
     most: float = 60.0
 
     async def ask(self, call: Callable[[], Awaitable[T]]) -> T:
+        stop = self._stop()
+        try:
+            return await call()
+        except Transient as error:
+            troubles = [error]
         policy = AsyncRetrying(
             retry=retry_if_exception_type(Transient),
-            stop=self._stop(),
+            stop=stop,
             wait=self._wait,
             sleep=_rest,
             reraise=True,
         )
 
         async def once() -> T:
+            if troubles:  # the call that has been made: without trouble, no policy was needed
+                raise troubles.pop()
             return await call()
 
         try:

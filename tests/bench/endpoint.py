@@ -3,7 +3,7 @@
 It is a process of its own and a bare asyncio protocol: on two cores a server that costs as much as
 what is measured would be most of the measurement. `python -m tests.bench.endpoint '{"latency": 1}'`
 prints its port, and ends when its standard input does. `GET /stats` tells what came in; a POST to
-`/stats` does too, and starts the count anew.
+`/stats` does too, and starts the count anew; one to `/key` is the key from now on.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,8 @@ class Manner:
     """More calls than this in any minute are refused with 429; 0: no limit."""
     burst: int = 1
     """How many calls may come at once under the limit."""
+    tells: bool = False
+    """Whether each answer says what the limit is, and what is left of it."""
     faults: float = 0.0
     """The share of calls that end in a 503, or half-way through the answer."""
     stalls: float = 0.0
@@ -86,12 +88,22 @@ class Server:
         self.allowed -= 1
         return True
 
+    def limits(self) -> list[str]:
+        """As OpenAI says it: what is left of the burst, and when all of it is there again."""
+        if not self.manner.tells:
+            return []
+        missing = (self.manner.burst - self.allowed) * 60 / self.manner.per_minute
+        said = {"limit": self.manner.per_minute, "remaining": int(self.allowed)}
+        named = {**said, "reset": f"{max(0.0, missing):.3f}s"}
+        return [f"x-ratelimit-{name}-requests: {value}" for name, value in named.items()]
+
     def answer(self, body: bytes) -> bytes:
         usage = {"prompt_tokens": max(10, len(body) // 4), "completion_tokens": 5}
         head = {"id": "x", "created": 1, "model": "instant"}
         if b'"stream": true' not in body and b'"stream":true' not in body:
             choice = {"index": 0, "message": self.message, "finish_reason": "tool_calls"}
-            return reply(200, json.dumps({**head, "choices": [choice], "usage": usage}).encode())
+            said = json.dumps({**head, "choices": [choice], "usage": usage}).encode()
+            return reply(200, said, more=self.limits())
         delta = {**self.message, "tool_calls": [{**self.call, "index": 0}]}
         chunks: list[dict[str, Any]] = [
             {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]},
@@ -103,9 +115,11 @@ class Server:
         return reply(200, events.encode(), "text/event-stream")
 
 
-def reply(status: int, body: bytes, kind: str = "application/json") -> bytes:
+def reply(
+    status: int, body: bytes, kind: str = "application/json", more: Sequence[str] = ()
+) -> bytes:
     lines = [f"HTTP/1.1 {status} X", f"content-type: {kind}", f"content-length: {len(body)}"]
-    return "\r\n".join([*lines, "", ""]).encode() + body
+    return "\r\n".join([*lines, *more, "", ""]).encode() + body
 
 
 class Wire(asyncio.Protocol):
@@ -135,6 +149,10 @@ class Wire(asyncio.Protocol):
             self.transport.write(reply(200, json.dumps(asdict(server.told)).encode()))
             if method == b"post":
                 server.told = Told()
+            return
+        if path == b"/key":
+            server.manner = replace(server.manner, key=body.decode())
+            self.transport.write(reply(200, b"{}"))
             return
         if method == b"get":
             self.transport.write(reply(200, b'{"data": []}'))
@@ -206,6 +224,10 @@ class Running:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/v1"
+
+    def rotate(self, key: str) -> None:
+        """Take no other key from now on."""
+        urllib.request.urlopen(f"http://127.0.0.1:{self.port}/key", key.encode()).close()
 
     def stats(self, *, anew: bool = False) -> Told:
         data = b"" if anew else None

@@ -23,7 +23,7 @@ from tests.bench.endpoint import ROOT
 from tests.bench.figures import Figure, median_ratio, ms
 from tests.e2e.test_pro_grading import ADD, GOLD, IMAGE, PARSER, RUN_SCRIPT, build, new
 
-INSTANCES, WORKERS, ROUNDS = 6, 2, 3
+INSTANCES, WORKERS, ROUNDS = 6, 2, 2
 WRONG = GOLD.replace("a + b", "a * b")
 PATCHES = (GOLD, WRONG, "")
 NO_PULL = """

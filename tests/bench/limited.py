@@ -1,7 +1,8 @@
 """An endpoint with a rate limit: how much of it is used, how often we are refused, who starves.
 
-Sixty talkers ask as fast as they are let, at an endpoint that takes 300 calls a minute and says
-nothing of it but 429. After a while in which the limit is found out, everybody's calls are counted.
+Sixty talkers ask as fast as they are let, at an endpoint that takes 300 calls a minute: one that
+says nothing of it but 429, and one whose every answer tells what is left. After a while in which
+the limit is found out, everybody's calls are counted.
 """
 
 from __future__ import annotations
@@ -20,7 +21,14 @@ LEARNING, STEADY = 60.0, 60.0
 
 
 async def measure() -> list[Figure]:
-    with endpoint(Manner(latency=0.2, per_minute=PER_MINUTE, burst=5)) as served:
+    """Both at a time: they wait."""
+    found = await asyncio.gather(_limited(tells=False), _limited(tells=True))
+    return [figure for figures in found for figure in figures]
+
+
+async def _limited(*, tells: bool) -> list[Figure]:
+    what = "rate limit, told" if tells else "rate limit"
+    with endpoint(Manner(latency=0.2, per_minute=PER_MINUTE, burst=5, tells=tells)) as served:
         model = connection(served.url, attempts=50)
         answered = [0] * TALKERS
 
@@ -45,7 +53,7 @@ async def measure() -> list[Figure]:
     refused = told.refused / max(1, told.calls)
     spread = f"{min(each)} to {max(each)} calls each"
     return [
-        Figure("rate limit: used", used, 0.95, "", f"{sum(each)} calls", least=True),
-        Figure("rate limit: refused with 429", refused, 0.02, "", f"{told.refused}"),
-        Figure("rate limit: fewest calls of a talker", min(each), 1, "", spread, least=True),
+        Figure(f"{what}: used", used, 0.95, "", f"{sum(each)} calls", least=True),
+        Figure(f"{what}: refused with 429", refused, 0.02, "", f"{told.refused}"),
+        Figure(f"{what}: fewest calls of a talker", min(each), 1, "", spread, least=True),
     ]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
+import openai
 
 from harness.attempt import Parts
 from harness.limits import RunLimits
@@ -69,6 +70,10 @@ def connection(url: str, **knobs: Any) -> Connection:
 def parts(model: Any, boxes: Any, folder: Path, *, turns: int, grader: Any = None) -> Parts:
     limits, run = Limits(turns=turns, seconds=None), RunMeter(RunLimits())
     return Parts(model, boxes, bash(), grader or NoGrader(), limits, RunStore(folder), run)
+
+
+def plain_client(url: str) -> openai.AsyncOpenAI:
+    return openai.AsyncOpenAI(base_url=url, api_key="k", max_retries=0)
 
 
 async def post(client: Any, body: bytes) -> Any:

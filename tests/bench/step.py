@@ -1,7 +1,8 @@
 """What a step costs beside its raw parts: a model call, a command in a Docker box, and their trace.
 
-The baseline is the openai client's `post` of a ready body and one command through a raw persistent
-shell over a hijacked exec socket; the other one is the same `post` and a `docker exec`.
+The baseline is the `post` of a ready body by an openai client as the package makes it, and one
+command through a raw persistent shell over a hijacked exec socket; the other one is the same `post`
+and a `docker exec`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from tests.bench.parts import (
     body,
     connection,
     parts,
+    plain_client,
     post,
     raw_box,
     raw_command,
@@ -40,17 +42,18 @@ async def measure() -> list[Figure]:
     container = raw_box(client)
     try:
         with endpoint() as served, tempfile.TemporaryDirectory() as folder:
-            model = connection(served.url)
+            model, plain = connection(served.url), plain_client(served.url)
             async with boxes.open(ENVIRONMENT) as box:
                 one = OneBox(box, await boxes.prepare(ENVIRONMENT))
                 kit = parts(model, one, Path(folder), turns=STEPS)
                 for number in range(ROUNDS + 1):
-                    raw.append(await _raw(model.calls[0].client, raw_shell(client, container)))
-                    execs.append(await _by_exec(model.calls[0].client, container))
+                    raw.append(await _raw(plain, raw_shell(client, container)))
+                    execs.append(await _by_exec(plain, container))
                     with timed() as took:
                         await run_attempt(Attempt(TaskId("t"), "c", number), TASK, kit)
                     mine.append(Took(took.wall / STEPS, took.cpu / STEPS))
             await model.close()
+            await plain.close()
     finally:
         container.remove(force=True)
         boxes.close()
