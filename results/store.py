@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Self
@@ -56,6 +56,9 @@ class RunStore:
 
     def append(self, record: Record, /) -> None:
         self.ledger.append(record)
+
+    def extend(self, records: Iterable[Record], /) -> None:
+        self.ledger.extend(records)
 
     def records(self) -> Iterator[Record]:
         return self.ledger.records()

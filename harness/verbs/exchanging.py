@@ -40,9 +40,7 @@ def bring(wanted: Wanted, folder: Path) -> None:
         for patch in run.patches:
             store.keep(patch)
         known = {record.attempt for record in store.records()}
-        for record in run.records:
-            if record.attempt not in known:
-                store.append(record)
+        store.extend(record for record in run.records if record.attempt not in known)
 
 
 def send(folder: Path, format_: str, into: Path) -> None:

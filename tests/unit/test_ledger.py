@@ -60,6 +60,17 @@ def test_what_was_appended_is_read_back_in_order(path: Path) -> None:
     assert list(Ledger(path).keys()) == [(attempt(), "faulted"), (attempt(), "graded")]
 
 
+def test_many_that_come_at_once_are_held_to_the_same(path: Path) -> None:
+    first, second = graded(0), graded(1)
+    with Ledger(path) as ledger:
+        ledger.extend([first, second])
+        with pytest.raises(ValueError, match="graded already"):
+            ledger.extend([graded(2), first])
+    assert [record.attempt.repeat for record in Ledger(path).records()] == [0, 1, 2]
+    with pytest.raises(ValueError, match="not open for writing"):
+        Ledger(path).extend([first])
+
+
 def test_a_ledger_that_was_never_written_is_empty(path: Path) -> None:
     assert list(Ledger(path).records()) == []
     assert list(Ledger(path).keys()) == []
