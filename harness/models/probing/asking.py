@@ -135,6 +135,22 @@ class Asker:
         said = self._unkeyed(text.decode(errors="replace"))
         return Streamed(answer.status_code, tuple(events), said, first, last)
 
+    async def begun(self, body: Mapping[str, Any]) -> Answer:
+        """A refusal as it is said; of anything else the beginning, and then we hang up."""
+        request = self._http.build_request(
+            "POST", self._url("/chat/completions"), json=body, headers=self._headers("")
+        )
+        try:
+            answer = await self._http.send(request, stream=True)
+            try:
+                told = b"{}" if answer.status_code == 200 else await answer.aread()
+            finally:
+                await answer.aclose()
+        except httpx2.HTTPError as error:
+            return Answer(0, {}, self._unkeyed(f"hung up: {error}"), 0.0)
+        text = self._unkeyed(told.decode(errors="replace"))
+        return Answer(answer.status_code, {}, text, 0.0)
+
     async def _ask(self, method: str, path: str, data: bytes | None, key: str = "") -> Answer:
         started = time.monotonic()
         try:

@@ -230,7 +230,7 @@ async def stops(ask: Asker) -> list[Finding]:
 
 async def window(ask: Asker, most: int) -> list[Finding]:
     """The context limit as an error tells it: of an absurd request, then of prompts that grow."""
-    answer = await ask.chat("Say the word: ready", _SENSELESS_CAP)
+    answer = await ask.begun({**ask.body("Say the word: ready", _SENSELESS_CAP), "stream": True})
     if answer.trouble and (found := _LIMIT.search(answer.text)):
         return [_limit(found.group(1), "asked for too long an answer", answer)]
     size = 4096
