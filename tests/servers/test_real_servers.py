@@ -124,14 +124,12 @@ def test_two_servers_are_two_endpoints_of_one_run(
 
 def test_a_server_that_is_killed_costs_no_attempt_a_zero(tmp_path: Path) -> None:
     port = free_port()
-    model = "smol,max_tokens=400,temperature=0.8,stream=true,attempts=2,first_pause=0.2"
+    model = "smol,max_tokens=120,temperature=0.8,stream=true,attempts=2,first_pause=0.2"
     words = ("run", *ONE, "--model", model, "--scaffold", "bash-fenced", "--repeats", "2")
     with llama_server(port=port) as server:
         run = started(tmp_path, *words, "--base-url", server.url)
         _until(lambda: server.busy(), "the server has been asked")
         server.kill()
-    said = run.stderr
-    assert said is not None
     _until(lambda: "fault" in _traces(tmp_path) or run.poll() is not None, "that it is gone shows")
     with llama_server(port=port) as server:
         run.communicate(timeout=PATIENCE)
