@@ -12,6 +12,7 @@ import numpy as np
 
 from harness.errors import UsageError
 from results.crossing import Arm, Crossed, crossing
+from results.difficulty import by_difficulty
 from results.regrades import of_one_patch
 from results.stats import differences
 from results.stats.cost import drawn, marginal, per_solved, ratio_of_ratios, spent
@@ -112,6 +113,8 @@ class Compared:
     """The ranks that these leave open to each system, all at once."""
     crossed: Crossed | None
     """How much is model and how much scaffold, where the systems are crossed."""
+    difficulty_adjusted: tuple[Estimate, ...]
+    """Of each system, its score had what is missing gone as tasks that the others found as hard."""
     margin: float
     seed: int
     level: float
@@ -146,6 +149,7 @@ def compare(
         together,
         tuple(rank_sets(together, len(found))),
         _crossed(found, tasks, seed, level),
+        by_difficulty([system.verdicts for system in found], level=level),
         margin,
         seed,
         level,

@@ -12,6 +12,7 @@ from results import quarantine, table
 from results.bills import with_lost
 from results.blocks import Blocks, blocks
 from results.crossing import Arm, Crossed, crossing
+from results.difficulty import by_difficulty
 from results.grader import Grader, grader
 from results.manifest import Manifest
 from results.precision import Precision, precision
@@ -19,6 +20,7 @@ from results.provenance import Provenance
 from results.regrades import Regrades, regrades
 from results.reliability import Table
 from results.report.notes import notes, of_the_run, stopped
+from results.stats.estimate import Estimate
 from results.stats.subsets import Whole
 from results.store import RunStore
 from results.subsets import estimated
@@ -61,6 +63,9 @@ class Report:
     conditions: tuple[Summary, ...]
     precision: Mapping[str, Precision]
     """Of each condition, by digest."""
+    difficulty_adjusted: Mapping[str, Estimate]
+    """Of each condition, by digest: its score had what is missing gone as tasks that the other
+    conditions found as hard."""
     regrades: Mapping[str, Regrades]
     """Of each condition, by digest: how steady the verdict on one patch is."""
     grader: Grader
@@ -125,6 +130,7 @@ def reported(
         quarantined={task: why for task, why in fenced.items() if task in manifest.tasks},
         conditions=summaries,
         precision={d: precision(manifest, d, rows, level=level) for d, rows in laid.items()},
+        difficulty_adjusted=_adjusted(manifest, laid, level),
         regrades={d: regrades(manifest, d, rows, level=level) for d, rows in laid.items()},
         grader=grader(checked, manifest.tasks, summaries, level=level),
         whole_set=_whole_set(manifest, laid, level),
@@ -135,6 +141,14 @@ def reported(
         stray=stray,
         notes=(*said, *stopped(manifest), *of_the_run(summaries, whole, _codes(found))),
     )
+
+
+def _adjusted(manifest: Manifest, laid: table.Laid, level: float) -> dict[str, Estimate]:
+    tables = [
+        dict(zip(manifest.tasks, table.measured(rows, table.solved), strict=True))
+        for rows in laid.values()
+    ]
+    return dict(zip(laid, by_difficulty(tables, level=level), strict=True))
 
 
 def _whole_set(manifest: Manifest, laid: table.Laid, level: float) -> dict[str, Whole]:

@@ -12,6 +12,8 @@ from results.exchange.imported import IMPORTED
 from results.footing import among
 from results.report.crossing_text import as_lines as crossed
 from results.report.layout import clean, grid, money, percent, span
+from results.report.missing_text import around
+from results.stats.difficulty import WHOLE
 from results.stats.estimate import Estimate, PValue
 
 SCHEMA = "harness-comparison/1"
@@ -46,6 +48,8 @@ def _systems(found: Compared, width: int) -> list[str]:
 def _scores(found: Compared, width: int) -> list[str]:
     """Each system on its own, out of what its run declares: never what a pair is compared by."""
     head = ["", "declared", "measured", "solved", f"pass % [{found.level:.0%}, B]", "bounds %"]
+    missing = _missing(found)
+    head += ["Imbens-\nManski %", "adjusted for\ndifficulty %"] if missing else []
     rows = [
         [
             f"#{i}",
@@ -54,10 +58,19 @@ def _scores(found: Compared, width: int) -> list[str]:
             str(system.score.resolved),
             _rate(system.score.rate),
             span(system.score.bounds),
+            *(
+                [span(around(system.score, found.level)), _rate(found.difficulty_adjusted[i - 1])]
+                if missing
+                else []
+            ),
         ]
         for i, system in enumerate(found.systems, start=1)
     ]
     return grid(head, rows, width=width)
+
+
+def _missing(found: Compared) -> bool:
+    return any(system.score.graded < system.score.planned for system in found.systems)
 
 
 def _differences(found: Compared, width: int) -> list[str]:
@@ -154,6 +167,12 @@ def _notes(found: Compared) -> Iterator[str]:
             f"all pairs at once: each {found.level:.0%} interval {found.together.critical:.2f} "
             "standard errors wide to either side, so that all hold together (max-T)"
         )
+    if _missing(found):
+        yield (
+            "bounds: had what is missing failed, and passed; adjusted for difficulty: had it gone "
+            "as tasks do that the other systems found as hard, which is an assumption"
+        )
+        yield from _unadjusted(found)
     yield from _warnings(found)
     blanks: dict[str, list[str]] = {}
     for pair in found.pairs:
@@ -162,6 +181,16 @@ def _notes(found: Compared) -> Iterator[str]:
     for reason, names in blanks.items():
         more = f" and {len(names) - 6} more" if len(names) > 6 else ""
         yield f"a dash for {', '.join(names[:6])}{more}: {reason}"
+
+
+def _unadjusted(found: Compared) -> Iterator[str]:
+    """Of which systems the adjusted score is null, or not of all tasks, and why."""
+    told: dict[str, list[str]] = {}
+    for i, adjusted in enumerate(found.difficulty_adjusted, start=1):
+        if adjusted.reason and adjusted.reason != WHOLE:
+            told.setdefault(adjusted.reason, []).append(f"#{i}")
+    for reason, names in told.items():
+        yield f"adjusted for difficulty, {', '.join(names)}: {reason}"
 
 
 def _warnings(found: Compared) -> Iterator[str]:
@@ -195,7 +224,7 @@ def _reasons(pair: Comparison) -> Iterator[str]:
 
 
 def _rate(found: Estimate) -> str:
-    return f"{percent(found.value)} {span((found.low, found.high))}"
+    return "-" if found.value is None else f"{percent(found.value)} {span((found.low, found.high))}"
 
 
 def _name(pair: Comparison) -> str:

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 
 from results.comparison import Compared, Comparison
 from results.crossing import Crossed
-from results.report import crossing_text, grader_text, subset_text
+from results.report import crossing_text, grader_text, missing_text, subset_text
 from results.report.build import Report
 from results.report.layout import clean, cut, duration, money, percent, span
 from results.stats.equivalence import Word
 from results.stats.estimate import Estimate
-from results.table import Summary
+from results.table import Score, Summary
 
 FAULTS = 10
 """How many kinds of faults are listed."""
@@ -26,6 +26,7 @@ def as_markdown(report: Report, folder: str) -> str:
     parts = [
         [f"### {_code(report.name)}", "", _origins(report)],
         list(_scores(report)),
+        list(_missing([(c.raw, report.difficulty_adjusted[c.digest]) for c in report.conditions])),
         list(_passes(report)),
         list(_crossed(report.crossed)),
         list(_faults(report)),
@@ -53,8 +54,10 @@ def comparison_as_markdown(found: Compared, folders: Sequence[str]) -> str:
         f"within {100 * found.margin:g} points (TOST at 5%). Undecided is no tie. "
         f"Seed {found.seed}."
     )
-    parts = [legend, list(_table(head, rows)), [said], [f"Recompute: {_code(command)}"]]
-    return "\n\n".join("\n".join(lines) for lines in parts) + "\n"
+    scores = [system.score for system in found.systems]
+    missing = list(_missing(list(zip(scores, found.difficulty_adjusted, strict=True))))
+    parts = [legend, list(_table(head, rows)), [said], missing, [f"Recompute: {_code(command)}"]]
+    return "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
 
 
 def _origins(report: Report) -> str:
@@ -85,6 +88,13 @@ def _score(i: int, one: Summary, report: Report) -> list[str]:
         _dollars(precision.usd_per_solved),
         duration(one.cost.seconds_per_solved.value),
     ]
+
+
+def _missing(scores: Sequence[tuple[Score, Estimate]]) -> Iterator[str]:
+    """What missing verdicts leave of each score."""
+    for i, (raw, adjusted) in enumerate(scores):
+        if said := missing_text.sentence(raw, adjusted):
+            yield f"- {_key(i)} {_plain(said)}"
 
 
 def _corrected(report: Report) -> Iterator[str]:

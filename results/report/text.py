@@ -11,6 +11,7 @@ from results.report.build import FaultGroup, Report, Row
 from results.report.crossing_text import as_lines as crossed
 from results.report.grader_text import sentence
 from results.report.layout import clean, cut, duration, grid, money, percent, span
+from results.report.missing_text import sentence as missing
 from results.report.regrades_text import as_lines as regrades
 from results.report.subset_text import sentence as subset_sentence
 from results.stats.estimate import Estimate
@@ -30,6 +31,7 @@ def as_text(report: Report, *, width: int = 100, full: bool = False) -> str:
         _header(report, width),
         _legend(report.conditions, keys, width),
         _conditions(report.conditions, keys, width),
+        _missing(report, keys, width),
         _bills(report.conditions, keys, width),
         _adjusted(report, keys, width),
         _whole_set(report, keys, width),
@@ -98,6 +100,14 @@ def _conditions(conditions: Sequence[Summary], keys: Mapping[str, str], width: i
         for c in conditions
     ]
     return grid(head, rows, width=width)
+
+
+def _missing(report: Report, keys: Mapping[str, str], width: int) -> list[str]:
+    lines: list[str] = []
+    for c in report.conditions:
+        if said := missing(c.raw, report.difficulty_adjusted[c.digest]):
+            lines += _wrapped(said, width, f"{keys[c.digest]:4}")
+    return lines
 
 
 def _bills(conditions: Sequence[Summary], keys: Mapping[str, str], width: int) -> list[str]:

@@ -20,6 +20,7 @@ from results.report.page.spelt import (
     usd,
     whole,
 )
+from results.stats.difficulty import NOBODY
 from results.stats.estimate import Estimate
 
 REPOS = 24
@@ -72,6 +73,7 @@ def score(scene: Scene, i: int) -> Html:
             ["solved of declared, missing as unsolved", points(one.missing.as_unsolved)],
             ["Imbens-Manski around the bounds", " to ".join(map(points, one.missing.interval))],
         ]
+    table += _by_difficulty(scene, i)
     if adjusted := one.summary.adjusted:
         without = f"{points(adjusted.rate.value)}, {ends(adjusted.rate)}, {adjusted.tasks} tasks"
         table.append(["without quarantined tasks, B", without])
@@ -79,6 +81,21 @@ def score(scene: Scene, i: int) -> Html:
     return figure(
         "1", "Score", head, picture, numbers(["", "points"], table), attempts_of(scene, i)
     )
+
+
+def _by_difficulty(scene: Scene, i: int) -> list[list[str]]:
+    """What others say of the missing tasks; nothing where none is missing."""
+    raw = scene.cards[i].summary.raw
+    if raw.graded == raw.planned:
+        return []
+    if scene.study is None:
+        return [["adjusted for difficulty", f"{NONE} ({NOBODY})"]]
+    found = scene.study.compared.difficulty_adjusted[i]
+    if found.value is None:
+        return [["adjusted for difficulty", f"{NONE} ({found.reason})"]]
+    left = f" ({found.reason})" if found.reason else ""
+    name = "adjusted for difficulty: missing as others found tasks as hard, B"
+    return [[name, f"{points(found.value)}, {ends(found)}{left}"]]
 
 
 def repeats(scene: Scene, i: int) -> Html:
