@@ -8,10 +8,11 @@ from pathlib import Path
 
 from results import reliability
 from results.quarantine import NAME
-from results.reliability import Control, Entry, Table
+from results.reliability import Control, Entry, Table, flips_of
 from results.stats.estimate import Estimate, nothing
 from results.stats.flips import Errors, at_most, corrected, flip_rate
 from results.stats.proportion import wilson
+from results.stats.regrading import FlipChances, untold
 from results.table import Figure, Score, Summary
 
 METHOD = "Rogan-Gladen, Lang-Reiczigel"
@@ -34,6 +35,8 @@ class Grader:
     """Of controls graded twice or more: those with both verdicts."""
     flips_at_most: Figure
     """The flip chance that so many gradings without a flip leave open."""
+    flip_chances: FlipChances
+    """That a grading is not the usual one, by beta-binomial: of each control by `task/control`."""
     corrected: dict[str, Estimate] = field(default_factory=dict)
     """The raw score of each condition, by digest, corrected for both."""
 
@@ -62,7 +65,8 @@ def grader(
     The correction takes the controls' mistakes to be those made on any patch of these tasks.
     """
     of = checked.tasks if checked else {}
-    entries = [of[t] for t in tasks if t in of and of[t].oracle.graded and of[t].nop.graded]
+    known = {t: of[t] for t in tasks if t in of and of[t].oracle.graded and of[t].nop.graded}
+    entries = list(known.values())
     errors = _errors(entries)
     why = NO_CHECK if checked is None else NO_GRADINGS
     controls = [c for e in entries for c in (e.oracle, e.nop)]
@@ -74,6 +78,7 @@ def grader(
         _rate(errors.bad_passed, errors.bad, why, level),
         flips if entries else nothing("A", flips.method, why),
         _unseen(twice, why if not entries else flips.reason, level),
+        flips_of(known, level=level) if entries else untold(why, level=level),
         {s.digest: _corrected(s.raw, errors, why, level) for s in summaries},
     )
 

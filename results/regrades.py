@@ -9,6 +9,7 @@ from harness.types import Condition
 from results.manifest import Manifest
 from results.stats.estimate import Estimate, nothing
 from results.stats.flips import flip_rate
+from results.stats.regrading import FlipChances, flip_chances, untold
 from results.table import History, Rows
 
 PREDICTIONS = "predictions"
@@ -35,6 +36,8 @@ class Regrades:
     flipped: tuple[Flip, ...]
     rate: Estimate
     """The share of those patches that flipped; None, with the reason, where there are none."""
+    chances: FlipChances
+    """That a grading is not the usual one, by beta-binomial: of all, and of each by its task."""
 
 
 def regraded(condition: Condition) -> bool:
@@ -46,12 +49,13 @@ def regrades(manifest: Manifest, digest: str, entries: Rows, *, level: float = 0
     """How the gradings of each patch agree. A task without a patch has nothing to be graded."""
     arm = manifest.conditions[digest]
     if not regraded(arm.condition):
-        return Regrades(1, 0, (), nothing("A", "wilson", _ATTEMPTS))
+        return Regrades(1, 0, (), nothing("A", "wilson", _ATTEMPTS), untold(_ATTEMPTS, level=level))
     rows = [_row(task, row) for task, row in zip(manifest.tasks, entries, strict=True)]
     twice = [row for row in rows if row.graded > 1]
     flipped = tuple(row for row in twice if 0 < row.resolved < row.graded)
     rate = flip_rate(len(flipped), len(twice), level=level)
-    return Regrades(arm.repeats, len(twice), flipped, rate)
+    chances = flip_chances({row.task: (row.resolved, row.graded) for row in twice}, level=level)
+    return Regrades(arm.repeats, len(twice), flipped, rate, chances)
 
 
 def _row(task: str, row: Sequence[History]) -> Flip:

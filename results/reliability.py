@@ -20,6 +20,7 @@ from harness.types import Graded, Record, Value
 from results.blobs import publish
 from results.stats.estimate import Estimate
 from results.stats.flips import Errors, flip_rate
+from results.stats.regrading import FlipChances, flip_chances
 
 SCHEMA = "harness-reliability/1"
 NAME = "reliability.json"
@@ -120,6 +121,10 @@ class Table:
         controls = [c for e in self.tasks.values() for c in (e.oracle, e.nop) if c.graded > 1]
         return flip_rate(sum(c.flips for c in controls), len(controls), level=level)
 
+    def flip_chances(self, *, level: float = 0.95) -> FlipChances:
+        """That a grading is not the usual one, of each control by `task/control`."""
+        return flips_of(self.tasks, level=level)
+
     def unfit(self) -> dict[str, str]:
         """The quarantine list."""
         return {task: entry.trouble for task, entry in self.tasks.items() if entry.trouble}
@@ -127,6 +132,16 @@ class Table:
     def over(self, earlier: Table) -> Table:
         """This table, with the tasks of an earlier one that it does not have."""
         return Table({**earlier.tasks, **self.tasks})
+
+
+def flips_of(entries: Mapping[str, Entry], *, level: float = 0.95) -> FlipChances:
+    """From the controls of these tasks, by beta-binomial."""
+    each = {
+        f"{task}/{name}": (control.resolved, control.graded)
+        for task, entry in entries.items()
+        for name, control in (("oracle", entry.oracle), ("nop", entry.nop))
+    }
+    return flip_chances(each, level=level)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +281,7 @@ def as_json(table: Table) -> dict[str, Any]:
         "schema": SCHEMA,
         "pattern": table.pattern,
         "flip_rate": dump(table.flip_rate()),
+        "flip_chances": dump(table.flip_chances()),
         "errors": dump(table.errors),
         "tasks": {task: dump(entry) for task, entry in table.tasks.items()},
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from results.grader import Grader
+from results.report.flips_text import sentence as sentence_of
 from results.report.layout import percent, span
 from results.stats.estimate import Estimate
 
@@ -25,4 +26,5 @@ def _flips(found: Grader) -> str:
     if rate.value is None:
         return f"not known, {rate.reason}"
     left = "" if most.value is None else f"; a patch that did not may still, up to {most.value:.0%}"
-    return f"{_share(rate)} of {rate.n} patches{left}"
+    said = sentence_of(found.flip_chances, found.tasks)
+    return f"{_share(rate)} of {rate.n} patches{left}" + (f"; {said}" if said else "")

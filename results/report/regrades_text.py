@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Mapping
 
 from results.regrades import Regrades
+from results.report.flips_text import chance, sentence
 from results.report.layout import clean, grid, percent, span
 
 FLIPS = 20
@@ -31,10 +32,16 @@ def as_lines(found: Mapping[str, Regrades], keys: Mapping[str, str], width: int)
     lines = grid(head, rows, width=width)
     lines += _wrapped("flipped: one patch, graded again, got both verdicts; no pass@k", width)
     for digest, one in again.items():
-        named = [f"{clean(f.task)} {f.resolved}/{f.graded}" for f in one.flipped[:FLIPS]]
+        of = one.chances.each
+        named = [
+            f"{clean(f.task)} {f.resolved}/{f.graded} ({chance(of[f.task])})"
+            for f in one.flipped[:FLIPS]
+        ]
         more = len(one.flipped) - len(named)
         named += [f"and {more} more in report.json"] if more else []
         lines += _wrapped(f"{keys[digest]} flipped: {', '.join(named)}", width) if named else []
+        said = sentence(one.chances, one.patches)
+        lines += _wrapped(f"{keys[digest]} {said}", width) if said else []
     return lines
 
 

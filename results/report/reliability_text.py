@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from results.reliability import NAME, Entry, Table, Tested
+from results.report.flips_text import flipped, sentence
 from results.report.layout import clean, cut, percent, span
 from results.stats.flips import at_most
 
@@ -73,6 +74,11 @@ def _sums(table: Table, width: int) -> Iterator[str]:
     else:
         interval = span((rate.low, rate.high))
         yield f"flip rate of verdicts: {percent(rate.value)}% {interval} of {rate.n} patches"
+    chances = table.flip_chances()
+    if said := sentence(chances, len(table.tasks)):
+        yield from textwrap.wrap(said, width)
+    if named := flipped(chances):
+        yield from textwrap.wrap(f"flipped: {', '.join(named)}", width)
     times = min((min(e.oracle.graded, e.nop.graded) for e in table.tasks.values()), default=0)
     if times:
         yield f"{times} gradings without a flip leave a flip chance of up to {at_most(times):.0%}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
@@ -43,11 +44,18 @@ class FlipChances:
     variance: float | None
     """The mean of phi (1 - phi): what one grading adds to the variance of a verdict."""
     patches: int
-    each: tuple[Chance | None, ...] = ()
-    """In the order of the patches; None for one that was not graded twice."""
+    """How many were graded twice or more."""
+    each: Mapping[str, Chance] = field(default_factory=dict)
+    """Of each of them."""
     method: str = METHOD
     level: float = 0.95
     reason: str = ""
+
+    @property
+    def steady(self) -> Chance | None:
+        """Of the patch that never flipped and of which least is known."""
+        never = [chance for chance in self.each.values() if chance.at_most is not None]
+        return max(never, key=lambda chance: chance.value, default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +68,12 @@ class _Prior:
     """Logarithms, before anything was graded."""
 
 
-def flip_chances(gradings: Sequence[tuple[int, int]], *, level: float = 0.95) -> FlipChances:
-    """From (solved, graded) of each patch. About reruns of the grader alone: A.
+def untold(reason: str, *, level: float = 0.95) -> FlipChances:
+    return FlipChances(None, None, None, None, 0, level=level, reason=reason)
+
+
+def flip_chances(gradings: Mapping[str, tuple[int, int]], *, level: float = 0.95) -> FlipChances:
+    """From (solved, graded) of each patch, by a name. About reruns of the grader alone: A.
 
     The chance phi of the rarer verdict varies over patches as Beta(a, b) does, and which verdict
     is the right one is not known: both are as likely beforehand, so a count of K is as good as its
@@ -69,12 +81,11 @@ def flip_chances(gradings: Sequence[tuple[int, int]], *, level: float = 0.95) ->
     5.3: flat in the mean and in the inverse root of a + b), since two or three gradings of each
     patch could not fix both. `low` and `high` hold `level` of the posterior.
     """
-    counts = [(min(solved, n - solved), n) for solved, n in gradings]
-    twice = [count for count in counts if count[1] > 1]
+    twice = {name: (min(c, n - c), n) for name, (c, n) in gradings.items() if n > 1}
     if not twice:
-        return FlipChances(None, None, None, None, 0, level=level, reason=NONE_TWICE)
-    prior, weights = _kept(_prior(), _weights(_prior(), twice))
-    found = {count: _chance(prior, weights, count, level) for count in set(twice)}
+        return untold(NONE_TWICE, level=level)
+    prior, weights = _kept(_prior(), _weights(_prior(), Counter(twice.values())))
+    found = {count: _chance(prior, weights, count, level) for count in set(twice.values())}
     mean, variance = _moments(prior.a, prior.b)
     low, high = _ends(mean, weights, level)
     return FlipChances(
@@ -83,7 +94,7 @@ def flip_chances(gradings: Sequence[tuple[int, int]], *, level: float = 0.95) ->
         high,
         float(variance @ weights),
         len(twice),
-        tuple(found.get(count) for count in counts),
+        {name: found[count] for name, count in twice.items()},
         level=level,
     )
 
@@ -104,10 +115,10 @@ def _prior() -> _Prior:
     return _Prior(means * sizes, (1 - means) * sizes, np.log(means) - np.log(sizes) / 2)
 
 
-def _weights(prior: _Prior, counts: Sequence[tuple[int, int]]) -> Array:
+def _weights(prior: _Prior, counts: Counter[tuple[int, int]]) -> Array:
     """What the gradings leave of each Beta distribution."""
     logs = prior.weights.copy()
-    for (rare, n), times in {count: counts.count(count) for count in set(counts)}.items():
+    for (rare, n), times in counts.items():
         logs += times * np.logaddexp(*_both(prior, rare, n))
     weights = np.exp(logs - logs.max())
     return np.asarray(weights / weights.sum())

@@ -13,6 +13,8 @@ from results.grader import NO_CHECK, NO_GRADINGS, USELESS, of_a_check
 from results.reliability import Source, Subject, Table, tabulate
 from results.report.build import build
 from results.report.markdown import as_markdown
+from results.report.page import whole
+from results.report.page.whole import Fence
 from results.report.plain import as_json
 from results.report.text import as_text
 from results.stats.flips import Errors, corrected
@@ -55,10 +57,18 @@ def test_raw_adjusted_and_corrected_stand_side_by_side(tmp_path: Path) -> None:
         assert report.grader.false_positive.value == 0
         assert report.grader.flip_rate.value == pytest.approx(1 / 80)
         assert report.grader.flips_at_most.value == pytest.approx(1 - 0.05**0.5)
+        chances = report.grader.flip_chances
+        assert chances.patches == 80 and chances.each["t1/oracle"].at_most is None
+        assert chances.each["t1/oracle"].value > 10 * chances.each["t1/nop"].value
     text = as_text(report)
     row = next(line for line in text.splitlines() if line.startswith("#1") and "51.9 [" in line)
     assert "50.0 [35.2, 64.8]" in row
     assert "the reference patch fails 3.8%" in text
+    assert "chance that a grading is not the usual one" in " ".join(text.split())
+    page = whole.page(
+        [folder], typed=["run"], beside=tmp_path, fenced=Fence(checked=of_a_check(check))
+    )
+    assert "of the check&#x27;s controls" in page and "t1/oracle" in page
     assert "| corrected for the grader |" in as_markdown(report, "run")
     assert as_json(report)["grader"]["corrected"][report.conditions[0].digest]["n"] == 40
 
@@ -83,6 +93,10 @@ def test_without_gradings_nothing_is_corrected_and_the_reason_is_told(tmp_path: 
         (found,) = report.grader.corrected.values()
         assert (found.value, found.reason) == (None, reason)
         assert report.grader.flip_rate.reason == report.grader.flips_at_most.reason == reason
+        assert (report.grader.flip_chances.mean, report.grader.flip_chances.reason) == (
+            None,
+            reason,
+        )
         assert reason in " ".join(as_text(report).split())
     useless = checked([[True], [False]], [[False], [True]])
     (found,) = build(folder, checked=useless).grader.corrected.values()

@@ -134,6 +134,12 @@ def test_the_mistakes_and_flips_of_the_grader_are_counted(blobs: Blobs) -> None:
     found = table(blobs, [(True, GOOD), (False, BAD), (True, GOOD)], [(False, BAD)] * 3)
     errors = found.errors
     assert (errors.good_failed, errors.good, errors.bad_passed, errors.bad) == (1, 3, 0, 3)
+    chances = found.flip_chances()
+    assert list(chances.each) == ["t0/oracle", "t0/nop"]
+    assert chances.each["t0/oracle"].at_most is None
+    assert chances.each["t0/nop"].at_most == pytest.approx(1 - 0.05 ** (1 / 3))
+    assert reliability.as_json(found)["flip_chances"]["each"]["t0/nop"]["value"] < 0.3
+    assert "flipped: t0/oracle" in " ".join(as_text(found).split())
     rate = found.flip_rate()
     assert (rate.value, rate.n, rate.question) == (0.5, 2, "A")
     assert rate.low is not None and rate.high is not None and rate.low < 0.5 < rate.high
@@ -261,7 +267,8 @@ def test_the_flip_rate_is_of_patches_and_names_the_tasks(tmp_path: Path) -> None
     assert found.rate.value == pytest.approx(1 / 3)
     assert found.rate.low is not None and found.rate.high is not None
     text = report_text(report)
-    assert "#1 flipped: b 2/3" in text
+    assert found.chances.patches == 3 and list(found.chances.each) == ["a", "b", "c"]
+    assert f"#1 flipped: b 2/3 ({100 * found.chances.each['b'].value:.1f}% [" in text
     assert "33.3 [6.1, 79.2]" in text
     assert "3 gradings [" in text
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from results.comparison import Comparison
+from results.report.flips_text import chance, flipped
 from results.report.page.findings import Card
 from results.report.page.markup import Html, figure, numbers, tag, why
 from results.report.page.rows import Frame, Row, rows
@@ -22,6 +23,7 @@ from results.report.page.spelt import (
 )
 from results.stats.difficulty import NOBODY
 from results.stats.estimate import Estimate
+from results.stats.regrading import FlipChances
 
 REPOS = 24
 """How many repositories a card shows."""
@@ -169,6 +171,7 @@ def noise(scene: Scene, i: int) -> Html:
     if again.rate.value is not None:
         said = f"{points(again.rate.value)}%, {ends(again.rate)}, {again.rate.n} patches"
         table.append(["verdicts that flip when a patch is graded again", said])
+    table += _flips("of a patch", again.chances) + _flips("of the check's controls", one.checked)
     rest = [
         *(
             []
@@ -182,6 +185,17 @@ def noise(scene: Scene, i: int) -> Html:
     fenced = "harness check --times 5 measures how often the reference patch passes"
     inside.append(tag("p", f"Flaky tasks: {fenced}.", class_="fine"))
     return figure("3", "How much is luck", *inside, attempts_of(scene, i, o="mixed"))
+
+
+def _flips(whose: str, found: FlipChances) -> list[list[str]]:
+    """The chance that a grading is not the usual one, and the patches that flipped."""
+    if found.mean is None:
+        return []
+    said = f"{points(found.mean)}%, {points(found.low)} to {points(found.high)}"
+    shown = [[f"chance that a grading {whose} is not the usual one (beta-binomial)", said]]
+    shown += [["of one that did not flip", chance(found.steady)]] if found.steady else []
+    named = flipped(found)
+    return [*shown, ["flipped", ", ".join(named)]] if named else shown
 
 
 def numbers_open(rows_: list[list[str]]) -> Html:

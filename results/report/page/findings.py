@@ -19,6 +19,7 @@ from results.stats.missing import WithMissing, with_missing
 from results.stats.noise import share_interval
 from results.stats.power import Gap, detectable
 from results.stats.proportion import wilson
+from results.stats.regrading import FlipChances
 from results.stats.scores import as_scores, labels, task_means
 from results.stats.subsets import Whole
 from results.table import History, Summary, measured, rows, solved
@@ -69,6 +70,8 @@ class Card:
     summary: Summary
     precision: Precision
     regrades: Regrades
+    checked: FlipChances
+    """Of the controls of a check of these tasks; None where no check is known."""
     corrected: Estimate
     """For the grader's own errors; None where no check is known."""
     whole_set: Whole | None
@@ -107,6 +110,7 @@ def card(
         summary=summary,
         precision=precision,
         regrades=report.regrades[summary.digest],
+        checked=report.grader.flip_chances,
         corrected=report.grader.corrected[summary.digest],
         whole_set=report.whole_set.get(summary.digest),
         missing=_missing(summary, level),
