@@ -37,7 +37,7 @@ def around(score: Score, level: float) -> Interval | None:
 
 def _sure(score: Score, level: float) -> str:
     found = around(score, level)
-    return "" if found is None else f", with chance {span(found)} (Imbens-Manski)"
+    return "" if found is None else f", at {level:.0%} {span(found)} (Imbens-Manski)"
 
 
 def _adjusted(found: Estimate) -> str:

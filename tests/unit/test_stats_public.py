@@ -202,6 +202,29 @@ def test_how_much_of_the_score_of_three_models_is_the_turns_that_they_had() -> N
         assert of_one[name] == near(expected[key][0], 2e-6), name
 
 
+def test_the_issues_that_all_have_measured_split_as_was_found_elsewhere() -> None:
+    golden, tables, repos = reference(), of("docent"), runs()[1]
+    cells = np.stack(
+        [np.stack([tables[name] for name in PAPER[model]], axis=1) for model in PAPER], axis=1
+    )
+    whole = ~np.isnan(cells).any(axis=(1, 2))
+    means = cells[whole].mean(axis=0)
+    expected = golden["real_part2"]["cells_complete"]
+    assert means.ravel() == near(np.ravel(expected), 2e-6)
+    found = components(cells[whole][..., None], repos[whole], rng=np.random.default_rng(0))
+    parts = dict(golden["real_part2"]["vc_pro_3x2_complete"])
+    assert whole.sum() == parts.pop("n")
+    for name, expected in parts.items():
+        assert found[name].variance == (
+            None if expected["var"] is None else near(expected["var"], 2e-6)
+        ), name
+    common = golden["real_part3"]["common_250"]
+    many = np.stack([tables[name] for name in common["score"]], axis=1)
+    all_have = ~np.isnan(many).any(axis=1)
+    assert all_have.sum() == common["n"]
+    assert many[all_have].mean(axis=0) == near(list(common["score"].values()), 2e-6)
+
+
 def test_four_runs_of_one_system_on_fifty_tasks() -> None:
     golden = reference()["real_part2"]["tau_airline_gpt4o"]
     table = np.array([[1.0] * c + [0.0] * (4 - c) for c in golden["counts"]])
