@@ -115,7 +115,9 @@ class Lane:
     """No call begins before: the endpoint has asked for it."""
     gauges: dict[str, Gauge] = field(default_factory=dict)
     pace: Pace = field(default_factory=Pace)
-    """Of calls that were found to be too many without a word in the headers."""
+    """Of calls that were found to be too many without a word in the headers, or against it."""
+    doubted: bool = False
+    """A call was refused for which, by the headers, there was room: there is a limit besides."""
     _ceiling: float = MOST
     _patience: int = _PATIENCE[0]
     _welcomes: int = 0
@@ -154,7 +156,7 @@ class Lane:
         """What the headers of an answer say."""
         for name, quota in quotas.items():
             self.gauges.setdefault(name, Gauge()).tell(quota, grant, name, now)
-        if quotas:
+        if quotas and not self.doubted:
             self.pace.forget()
 
     def welcomed(self, grant: Grant) -> None:
@@ -185,9 +187,9 @@ class Lane:
         if asked is None:
             grown = min(_FIRST_PAUSE * 2 ** min(self._refused - 1, 10), _LONGEST_PAUSE)
             self.opens = max(self.opens, now + grown)
-        if self.gauges:
-            self._found_stepwise(grant)
-        else:
+        if self.gauges and not self._found_stepwise() and self._room(grant, now):
+            self.doubted = True
+        if self.doubted or not self.gauges:
             self.pace.cut(now)
         if grant.busy >= int(self.width) - 1:
             self._narrow(grant)
@@ -209,8 +211,18 @@ class Lane:
         self._ceiling, self._welcomes = below, 0
         self.width = max(1, grant.busy // 2)
 
-    def _found_stepwise(self, grant: Grant) -> None:
+    def _found_stepwise(self) -> bool:
         """Refused though there should have been something left: it does not refill as we think."""
-        for gauge in self.gauges.values():
-            if gauge.full_at is not None and gauge.left < gauge.limit / 2:
-                gauge.stepwise = True
+        found = [
+            gauge
+            for gauge in self.gauges.values()
+            if gauge.full_at is not None and gauge.left < gauge.limit / 2 and not gauge.stepwise
+        ]
+        for gauge in found:
+            gauge.stepwise = True
+        return bool(found)
+
+    def _room(self, grant: Grant, now: float) -> bool:
+        """Whether by all that was told, by this refusal too, such a call could begin."""
+        needs = {name: 1 if name == "requests" else grant.tokens for name in self.gauges}
+        return not any(gauge.wait(needs[name], now) for name, gauge in self.gauges.items())

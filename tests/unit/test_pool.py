@@ -168,6 +168,25 @@ def test_after_the_first_overshoot_at_a_limit_that_nobody_tells_most_of_it_is_us
     assert tally.share_refused < 0.02
 
 
+class Overstated(Bucket):
+    """Tells of ten times what it lets through."""
+
+    def _told(self, reset: float) -> Headers:
+        room = {"x-ratelimit-limit-requests": "3000", "x-ratelimit-remaining-requests": "2990"}
+        return {**room, "x-ratelimit-reset-requests": "0.2s"}
+
+
+def test_headers_that_promise_more_than_is_let_through_are_not_believed_for_long() -> None:
+    there = Overstated(300, burst=1 / 60)
+
+    async def minutes() -> Tally:
+        return await crowd(Pool(), partial(there.take, 1), people=60, latency=0.2, warm=1)
+
+    tally = run(minutes())
+    assert tally.served >= 0.9 * 300 * MINUTES
+    assert tally.share_refused < 0.02
+
+
 def test_where_nobody_is_refused_a_thousand_are_under_way_within_a_few_round_trips() -> None:
     pool, under_way, most = Pool(), 0, list[int]()
 
