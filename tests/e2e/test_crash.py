@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import signal
@@ -33,15 +34,20 @@ TASKS = ("humanize-naturalsize-carry", "parse-trailing-newline", "sqlparse-in-pl
 
 
 class Counted:
-    """An endpoint that counts what it has answered."""
+    """An endpoint that counts what it has answered, and answers nothing while it is held."""
 
     def __init__(self, inner: ASGIApp) -> None:
         self.inner = inner
         self.answered = 0
+        self.free = threading.Event()
+        self.free.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        asked = scope["path"].endswith("/chat/completions")
+        if asked:
+            await asyncio.to_thread(self.free.wait)
         await self.inner(scope, receive, send)
-        self.answered += scope["path"].endswith("/chat/completions")
+        self.answered += asked
 
 
 @contextmanager
@@ -151,12 +157,14 @@ def test_a_second_interrupt_leaves_at_once_and_loses_nothing(tmp_path: Path) -> 
 
 
 def test_the_second_of_two_writers_gets_one_line(tmp_path: Path) -> None:
-    with endpoint() as (url, _):
+    with endpoint() as (url, counted):
+        counted.free.clear()
         first = started(url, tmp_path / "run", tmp_path)
         while not (tmp_path / "run" / "run.json").exists():
             assert first.poll() is None
             threading.Event().wait(0.02)
         second = harness(*words(url, tmp_path / "run"), cwd=tmp_path)
+        counted.free.set()
         assert first.wait() == 0
     assert second.returncode == 2
     assert "being written by" in second.stderr.splitlines()[-1]
