@@ -157,7 +157,7 @@ class Asker:
             answer = await self._http.request(
                 method, self._url(path), content=data, headers=self._headers(key)
             )
-        except httpx2.RemoteProtocolError as error:
+        except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError) as error:
             # Some servers hang up where others say what they dislike.
             return Answer(0, {}, f"hung up: {error}", time.monotonic() - started)
         except httpx2.HTTPError as error:
