@@ -25,6 +25,7 @@ from harness import (
 from harness import experiment as experiments
 from harness.cli_exchange import RUNS, Json
 from harness.cli_images import Disk, Mirror
+from harness.cli_plan import File, Limit, Shard, Tasks
 from harness.errors import DISK_FULL, UsageError
 from harness.experiment import CONTROLS, NO_MODEL, Experiment, part
 from harness.registry import Later
@@ -54,15 +55,10 @@ listing = typer.Typer(no_args_is_help=True, help="What there is to solve: list, 
 app.add_typer(listing, name="tasks")
 
 Into = Annotated[Path | None, typer.Option(help="The run's folder.  [results/runs/<name>]")]
-TaskPart = Annotated[
-    str, typer.Option("--tasks", help="demo, local,folder=DIR or swebench-pro,...")
-]
 Select = Annotated[
     list[str] | None,
     typer.Option(help="An id or glob, repo=R, language=L, or sample:N:seed=S.  Repeat to combine."),
 ]
-Limit = Annotated[int | None, typer.Option(min=1, help="The first N of what is selected.")]
-Shard = Annotated[str | None, typer.Option(help="i/n: the i-th of n equal parts.")]
 SandboxPart = Annotated[str, typer.Option("--sandbox", help="auto, docker or bubblewrap.")]
 Width = Annotated[int, typer.Option(min=1, help="Attempts in flight.")]
 
@@ -91,8 +87,8 @@ def demo(
 
 @app.command()
 def run(
-    file: Annotated[Path | None, typer.Argument(metavar="[EXPERIMENT.toml]")] = None,
-    tasks: TaskPart = "",
+    file: File = None,
+    tasks: Tasks = "",
     model: Annotated[
         list[str] | None, typer.Option(help="ID[,knob=value...]. Repeats; crossed.")
     ] = None,
@@ -178,7 +174,7 @@ def _controls_only(given: dict[str, Any]) -> bool:
 @app.command()
 def grade(
     predictions: Annotated[Path, typer.Argument(help="Anyone's patches, in any known format.")],
-    tasks: TaskPart = "demo",
+    tasks: Tasks = "demo",
     mode: Annotated[
         str | None, typer.Option(help="strict or compat, where the grader has both.")
     ] = None,
@@ -215,7 +211,7 @@ def grade(
 
 @app.command()
 def check(
-    tasks: TaskPart = "demo",
+    tasks: Tasks = "demo",
     times: Annotated[int, typer.Option(min=1, help="Tries of each control.")] = 3,
     select: Select = None,
     limit: Limit = None,
@@ -298,7 +294,7 @@ def audit(
 
 @listing.command("list")
 def list_tasks(
-    tasks: TaskPart = "demo",
+    tasks: Tasks = "demo",
     select: Select = None,
     limit: Limit = None,
     shard: Shard = None,
@@ -314,7 +310,7 @@ def list_tasks(
 @listing.command("show")
 def show_task(
     id_: Annotated[str, typer.Argument(metavar="ID")],
-    tasks: TaskPart = "demo",
+    tasks: Tasks = "demo",
     as_json: Json = False,
 ) -> None:
     """Show one task: what a scaffold is told, and what it is graded by in numbers.

@@ -10,7 +10,7 @@ import typer
 
 from harness import experiment as experiments
 from harness.cli_exchange import Json
-from harness.cli_plan import with_flags
+from harness.cli_plan import File, Limit, Select, Shard, Tasks, with_flags
 from harness.errors import UsageError
 from harness.experiment import Experiment, part
 from harness.registry import Later
@@ -30,18 +30,11 @@ Mirror = Annotated[
 class Flags:
     """One field a flag."""
 
-    file: Annotated[Path | None, typer.Argument(metavar="[EXPERIMENT.toml]")] = None
-    tasks: Annotated[
-        str, typer.Option("--tasks", help="demo, local,folder=DIR or swebench-pro,...")
-    ] = ""
-    select: Annotated[
-        list[str] | None,
-        typer.Option(help="An id or glob, repo=R, language=L, or sample:N:seed=S."),
-    ] = None
-    limit: Annotated[int | None, typer.Option(min=1, help="The first N of what is selected.")] = (
-        None
-    )
-    shard: Annotated[str | None, typer.Option(help="i/n: the i-th of n equal parts.")] = None
+    file: File = None
+    tasks: Tasks = ""
+    select: Select = None
+    limit: Limit = None
+    shard: Shard = None
     disk: Disk = None
     mirror: Mirror = None
     pull: Annotated[bool, typer.Option("--pull", help="Pull them now, ahead of any run.")] = False

@@ -20,14 +20,21 @@ Compose = Callable[[Path | None, dict[str, Any], dict[str, Any]], Experiment]
 """A file, flags and limits into an experiment, as `run` does it."""
 
 
+File = Annotated[Path | None, typer.Argument(metavar="[EXPERIMENT.toml]")]
+Tasks = Annotated[str, typer.Option("--tasks", help="demo, local,folder=DIR or swebench-pro,...")]
+Select = Annotated[
+    list[str] | None, typer.Option(help="An id or glob, repo=R, language=L, or sample:N:seed=S.")
+]
+Limit = Annotated[int | None, typer.Option(min=1, help="The first N of what is selected.")]
+Shard = Annotated[str | None, typer.Option(help="i/n: the i-th of n equal parts.")]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Flags:
     """One field a flag: those of `run` that decide how much it takes, then those of `plan`."""
 
-    file: Annotated[Path | None, typer.Argument(metavar="[EXPERIMENT.toml]")] = None
-    tasks: Annotated[
-        str, typer.Option("--tasks", help="demo, local,folder=DIR or swebench-pro,...")
-    ] = ""
+    file: File = None
+    tasks: Tasks = ""
     model: Annotated[
         list[str] | None, typer.Option(help="ID[,knob=value...]. Repeats; crossed.")
     ] = None
@@ -35,14 +42,9 @@ class Flags:
     repeats: Annotated[int | None, typer.Option(min=1, help="Attempts per task and condition.")] = (
         None
     )
-    select: Annotated[
-        list[str] | None,
-        typer.Option(help="An id or glob, repo=R, language=L, or sample:N:seed=S."),
-    ] = None
-    limit: Annotated[int | None, typer.Option(min=1, help="The first N of what is selected.")] = (
-        None
-    )
-    shard: Annotated[str | None, typer.Option(help="i/n: the i-th of n equal parts.")] = None
+    select: Select = None
+    limit: Limit = None
+    shard: Shard = None
     sandbox: Annotated[str | None, typer.Option(help="auto, docker or bubblewrap.")] = None
     width: Annotated[int | None, typer.Option(min=1, help="Attempts in flight.")] = None
     turns: Annotated[int | None, typer.Option(help="Model calls per attempt.")] = None

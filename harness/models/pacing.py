@@ -136,16 +136,13 @@ class Lane:
         """Seconds until a call may begin; None where another has to end first."""
         if self.busy >= self.seats:
             return None
-        pause = max(self.opens - now, self.pace.wait(now))
-        for name, gauge in self.gauges.items():
-            pause = max(pause, gauge.wait(1 if name == "requests" else tokens, now))
-        return pause
+        return max(self.opens - now, self.pace.wait(now), self._by_headers(tokens, now))
 
     def begin(self, tokens: int, now: float) -> Grant:
         self.busy += 1
         self.pace.begin(now)
         for name, gauge in self.gauges.items():
-            gauge.taken += 1 if name == "requests" else tokens
+            gauge.taken += _need(name, tokens)
         taken = {name: gauge.taken for name, gauge in self.gauges.items()}
         return Grant(now, tokens, taken, self.busy, 2 * self.busy >= self.seats)
 
@@ -187,7 +184,7 @@ class Lane:
         if asked is None:
             grown = min(_FIRST_PAUSE * 2 ** min(self._refused - 1, 10), _LONGEST_PAUSE)
             self.opens = max(self.opens, now + grown)
-        if self.gauges and not self._found_stepwise() and self._room(grant, now):
+        if self.gauges and not self._found_stepwise() and not self._by_headers(grant.tokens, now):
             self.doubted = True
         if self.doubted or not self.gauges:
             self.pace.cut(now)
@@ -222,7 +219,12 @@ class Lane:
             gauge.stepwise = True
         return bool(found)
 
-    def _room(self, grant: Grant, now: float) -> bool:
-        """Whether by all that was told, by this refusal too, such a call could begin."""
-        needs = {name: 1 if name == "requests" else grant.tokens for name in self.gauges}
-        return not any(gauge.wait(needs[name], now) for name, gauge in self.gauges.items())
+    def _by_headers(self, tokens: int, now: float) -> float:
+        """Seconds until a call may begin by all that headers told, a refusal's too."""
+        waits = (gauge.wait(_need(name, tokens), now) for name, gauge in self.gauges.items())
+        return max(waits, default=0.0)
+
+
+def _need(name: str, tokens: int) -> int:
+    """What a call takes of a limit of that name."""
+    return 1 if name == "requests" else tokens

@@ -22,7 +22,7 @@ import docker
 
 from tests.bench.endpoint import ROOT
 from tests.bench.figures import Figure, median_ratio
-from tests.e2e.test_pro_grading import ADD, GOLD, IMAGE, PARSER, RUN_SCRIPT, build, new
+from tests.e2e.test_pro_grading import GOLD, IMAGE, PARSER, RUN_SCRIPT, build, row
 
 INSTANCES, WORKERS, ROUNDS = 8, 2, 2
 WRONG = GOLD.replace("a + b", "a * b")
@@ -83,25 +83,10 @@ def _lay_out(root: Path) -> None:
         _write(root / "run_scripts" / name / "parser.py", PARSER)
         for kind in ("base", "instance"):
             _write(root / "dockerfiles" / f"{kind}_dockerfile" / name / "Dockerfile", "FROM x\n")
-        rows.append(_row(name, base, solution))
+        rows.append(row(name, base, solution))
     client.close()
-    _write(root / "rows.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    _write(root / "rows.jsonl", "".join(json.dumps(each) + "\n" for each in rows))
     _write(root / "site" / "sitecustomize.py", NO_PULL)
-
-
-def _row(name: str, base: str, solution: str) -> dict[str, str]:
-    return {
-        "instance_id": name,
-        "repo": "example/calc",
-        "base_commit": base,
-        "problem_statement": "add() subtracts",
-        "before_repo_set_cmd": f"true\ngit checkout {solution} -- tests/test_add.py",
-        "selected_test_files_to_run": "['tests/test_add.py', 'tests/test_mul.py']",
-        "fail_to_pass": "['tests/test_add.py::test_add']",
-        "pass_to_pass": '["tests/test_mul.py::test_mul"]',
-        "patch": GOLD,
-        "test_patch": new("tests/test_add.py", ADD),
-    }
 
 
 def _official(root: Path, checkout: Path, number: int) -> tuple[float, dict[str, bool]]:

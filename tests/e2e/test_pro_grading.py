@@ -86,6 +86,22 @@ def at_import(code: str) -> str:
     )
 
 
+def row(name: str, base: str, solution: str) -> dict[str, str]:
+    """The row of an instance, as the data set has it."""
+    return {
+        "instance_id": name,
+        "repo": "example/calc",
+        "base_commit": base,
+        "problem_statement": "add() subtracts",
+        "before_repo_set_cmd": f"true\ngit checkout {solution} -- tests/test_add.py",
+        "selected_test_files_to_run": "['tests/test_add.py', 'tests/test_mul.py']",
+        "fail_to_pass": "['tests/test_add.py::test_add']",
+        "pass_to_pass": '["tests/test_mul.py::test_mul"]',
+        "patch": GOLD,
+        "test_patch": new("tests/test_add.py", ADD),
+    }
+
+
 BINARY = (
     "diff --git a/b b/b\n"
     "new file mode 100644\n"
@@ -131,19 +147,7 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
     scripts.mkdir(parents=True)
     (scripts / "run_script.sh").write_text(RUN_SCRIPT)
     (scripts / "parser.py").write_text(PARSER)
-    row = {
-        "instance_id": NAME,
-        "repo": "example/calc",
-        "base_commit": base,
-        "problem_statement": "add() subtracts",
-        "before_repo_set_cmd": f"true\ngit checkout {solution} -- tests/test_add.py",
-        "selected_test_files_to_run": "['tests/test_add.py', 'tests/test_mul.py']",
-        "fail_to_pass": "['tests/test_add.py::test_add']",
-        "pass_to_pass": '["tests/test_mul.py::test_mul"]',
-        "patch": GOLD,
-        "test_patch": new("tests/test_add.py", ADD),
-    }
-    (root / "rows.jsonl").write_text(json.dumps(row))
+    (root / "rows.jsonl").write_text(json.dumps(row(NAME, base, solution)))
     source = SwebenchPro(file=str(root / "rows.jsonl"), scripts=str(root), dockerhub_user="example")
     (loaded,) = source.load()
     assert loaded.brief.environment.image == IMAGE

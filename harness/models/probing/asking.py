@@ -118,11 +118,8 @@ class Asker:
     async def stream(self, body: Mapping[str, Any]) -> Streamed:
         parser, events, started = Parser(), [], time.monotonic()
         text, first, last = b"", 0.0, 0.0
-        request = self._http.build_request(
-            "POST", self._url("/chat/completions"), json=body, headers=self._headers("")
-        )
         try:
-            answer = await self._http.send(request, stream=True)
+            answer = await self._begun(body)
             async for chunk in answer.aiter_bytes():
                 last = time.monotonic() - started
                 first = first or last
@@ -137,11 +134,8 @@ class Asker:
 
     async def begun(self, body: Mapping[str, Any]) -> Answer:
         """A refusal as it is said; of anything else the beginning, and then we hang up."""
-        request = self._http.build_request(
-            "POST", self._url("/chat/completions"), json=body, headers=self._headers("")
-        )
         try:
-            answer = await self._http.send(request, stream=True)
+            answer = await self._begun(body)
             try:
                 told = b"{}" if answer.status_code == 200 else await answer.aread()
             finally:
@@ -150,6 +144,12 @@ class Asker:
             return Answer(0, {}, self._unkeyed(f"hung up: {error}"), 0.0)
         text = self._unkeyed(told.decode(errors="replace"))
         return Answer(answer.status_code, {}, text, 0.0)
+
+    async def _begun(self, body: Mapping[str, Any]) -> httpx2.Response:
+        request = self._http.build_request(
+            "POST", self._url("/chat/completions"), json=body, headers=self._headers("")
+        )
+        return await self._http.send(request, stream=True)
 
     async def _ask(self, method: str, path: str, data: bytes | None, key: str = "") -> Answer:
         started = time.monotonic()
