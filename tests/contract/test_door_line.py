@@ -99,8 +99,11 @@ async def asked(till: Till, pool: Pool, *by: Key) -> AsyncIterator[tuple[Any, Up
             await connection.close()
 
 
-async def test_a_call_that_nobody_waits_for_leaves_the_queue(place: Place) -> None:
-    till, pool = Till("k"), Queue()
+@asynccontextmanager
+async def behind(
+    till: Till, pool: Queue, place: Place
+) -> AsyncIterator[tuple[Any, asyncio.Task[Any]]]:
+    """A visit while a call from this process is at the endpoint, which answers nothing yet."""
     async with (
         asked(till, pool, Key("k")) as (connection, upstream),
         replace(place, upstream=upstream).before(None) as visit,
@@ -108,6 +111,12 @@ async def test_a_call_that_nobody_waits_for_leaves_the_queue(place: Place) -> No
         till.open.clear()
         first = asyncio.create_task(connection.complete(HI))
         await pool.came.get()
+        yield visit, first
+
+
+async def test_a_call_that_nobody_waits_for_leaves_the_queue(place: Place) -> None:
+    till, pool = Till("k"), Queue()
+    async with behind(till, pool, place) as (visit, first):
         leaving = asyncio.create_task(visit.post("chat"))
         await pool.came.get()
         (call,) = visit.guest.calls
@@ -273,13 +282,7 @@ async def test_trouble_after_comments_is_told_as_an_event(place: Place, wire: st
 
 async def test_a_stream_that_waits_for_its_turn_is_kept_alive(place: Place) -> None:
     till, pool, alive = Till("k"), Queue(), b": keep-alive\n\n"
-    async with (
-        asked(till, pool, Key("k")) as (connection, upstream),
-        replace(place, upstream=upstream).before(None) as visit,
-    ):
-        till.open.clear()
-        first = asyncio.create_task(connection.complete(HI))
-        await pool.came.get()
+    async with behind(till, pool, place) as (visit, first):
         visit.guest.alive_seconds = 0.01
         async with visit.stream("chat") as got:
             parts = got.aiter_bytes()
@@ -314,13 +317,7 @@ async def test_a_call_that_is_cut_off_with_its_attempt_is_charged_what_is_known_
 
 async def test_a_call_that_has_not_reached_the_endpoint_is_not_charged(place: Place) -> None:
     till, pool = Till("k"), Queue()
-    async with (
-        asked(till, pool, Key("k")) as (connection, upstream),
-        replace(place, upstream=upstream).before(None) as visit,
-    ):
-        till.open.clear()
-        first = asyncio.create_task(connection.complete(HI))
-        await pool.came.get()
+    async with behind(till, pool, place) as (visit, first):
         second = asyncio.create_task(visit.post("chat"))
         await pool.came.get()
         await visit.guest.leave()
