@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from harness.models.knobs import Knobs
 from harness.models.line import Line, pool_of
 from harness.models.mending import mended
 from harness.models.openai import Call, Endpoint
-from harness.models.pool import Pool
+from harness.models.pool import Hall, Pool
 from harness.models.prices import Quote
 from harness.models.reasoning import given_back
 from harness.models.text_calls import lifted
@@ -60,13 +61,16 @@ def connect(model: str, endpoint: Endpoint, knobs: Knobs, pool: Pool | None = No
 
 
 class Pools:
-    """One pool for each endpoint and its keys."""
+    """One pool for each endpoint and its keys; what a key may have is counted once."""
 
     def __init__(self) -> None:
         self._pools: dict[Endpoint, Pool] = {}
+        self._halls: defaultdict[str, Hall] = defaultdict(Hall)
 
     def of(self, endpoint: Endpoint) -> Pool:
-        return self._pools.setdefault(endpoint, pool_of(endpoint))
+        if endpoint not in self._pools:
+            self._pools[endpoint] = pool_of(endpoint, self._halls[endpoint.base_url])
+        return self._pools[endpoint]
 
     def at(self, number: int) -> Pool:
         """By the order in which they were first asked for."""

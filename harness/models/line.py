@@ -10,7 +10,7 @@ from typing import TypeVar
 from harness.errors import Fault
 from harness.models.knobs import Knobs
 from harness.models.openai import Endpoint, EndpointRefused
-from harness.models.pool import Pool, Seat
+from harness.models.pool import Hall, Pool, Seat
 from harness.models.retrying import Patience, Transient
 
 T = TypeVar("T")
@@ -62,9 +62,10 @@ class Line:
                     raise Fault("model", f"{refusal} (others were served meanwhile)") from refusal
 
 
-def pool_of(endpoint: Endpoint) -> Pool:
-    """A new one, with a lane for each of the keys."""
-    return Pool(len(endpoint.all_keys), name=endpoint.base_url)
+def pool_of(endpoint: Endpoint, hall: Hall | None = None) -> Pool:
+    """A new one, with a lane for each of the keys; `hall` knows those that others have too."""
+    hall = hall or Hall()
+    return hall.pool([key.text for key in endpoint.all_keys], endpoint.base_url)
 
 
 @dataclass(slots=True)

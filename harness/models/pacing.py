@@ -58,32 +58,51 @@ class Gauge:
     rate: float = 0.0
     full_at: float | None = None
     stepwise: bool = False
+    _longest: float = 0.0
+    """Of the times that were told until it is full again."""
     _told_at: float = -1.0
-    _taken_then: float = 0.0
+    _at: float = 0.0
+    """When so much was left."""
 
     def tell(self, quota: Quota, grant: Grant, name: str, now: float) -> None:
         """Heed an answer, unless a call that began later has been answered before."""
         if grant.at < self._told_at:
             return
-        self.limit, self.left, self._told_at = quota.limit, quota.remaining, grant.at
-        self._taken_then = grant.taken.get(name, 0.0)
+        self.limit, self._told_at, self._at = quota.limit, grant.at, grant.at
+        self.left = quota.remaining - (self.taken - grant.taken.get(name, 0.0))
         self.full_at = None if quota.reset is None else now + quota.reset + _ROUNDED
+        self._longest = max(self._longest, quota.reset or 0.0)
         if not self.stepwise:
             self.rate = _rate(quota)
+
+    def take(self, amount: float, now: float) -> None:
+        self._refill(now)
+        self.left -= amount
+        self.taken += amount
 
     def wait(self, need: float, now: float) -> float:
         """Seconds until so much may be taken."""
         if not self.limit:
             return 0.0
+        self._refill(now)
         margin = min(_MARGIN * self.limit, 2 * need)
         need = min(need + margin, (1 - _MARGIN) * self.limit)
-        since = self.taken - self._taken_then
+        if self.left >= need:
+            return 0.0
         if self.stepwise and self.full_at is not None:
-            if now < self.full_at:
-                return 0.0 if self.left - since >= need else self.full_at - now
-            return 0.0 if self.limit - since >= need else 1.0
-        there = min(self.limit, self.left + self.rate * (now - self._told_at)) - since
-        return 0.0 if there >= need else (need - there) / self.rate
+            return self.full_at - now
+        return (need - self.left) / self.rate
+
+    def _refill(self, now: float) -> None:
+        """Also where no answer tells of it: some endpoints do so only when they refuse."""
+        if not self.limit:
+            return
+        if not (self.stepwise and self.full_at is not None):
+            self.left = min(self.limit, self.left + self.rate * (now - self._at))
+        elif now >= self.full_at:
+            period = next((p for p in _PERIODS if p >= self._longest), self._longest)
+            self.left, self.full_at = self.limit, self.full_at + period
+        self._at = now
 
 
 def _rate(quota: Quota) -> float:
@@ -142,7 +161,7 @@ class Lane:
         self.busy += 1
         self.pace.begin(now)
         for name, gauge in self.gauges.items():
-            gauge.taken += _need(name, tokens)
+            gauge.take(_need(name, tokens), now)
         taken = {name: gauge.taken for name, gauge in self.gauges.items()}
         return Grant(now, tokens, taken, self.busy, 2 * self.busy >= self.seats)
 

@@ -1,14 +1,15 @@
 """Seats at an endpoint: who asks next, with which key, and when. First come, first served.
 
-One pool serves every condition that asks the same endpoint with the same keys. A call that was
-turned away keeps its place in the queue, so that it is not overtaken by those that came later.
+One pool serves every condition that asks the same endpoint with the same keys. Those that have
+some keys in common stand in one hall and share the limits of these. A call that was turned away
+keeps its place in the queue, so that it is not overtaken by those that came later.
 """
 
 from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
 
@@ -28,27 +29,29 @@ def silent(_: str) -> None:
 
 
 class Pool:
-    """The lanes to one endpoint, one for each key, and the queue before them."""
+    """Lanes to one endpoint, one for each key, and the queue before them."""
 
-    def __init__(self, keys: int = 1, *, name: str = "the endpoint") -> None:
-        self.lanes = [Lane() for _ in range(keys)]
+    def __init__(
+        self, keys: int = 1, *, name: str = "the endpoint", hall: Hall | None = None
+    ) -> None:
+        self.lanes: Sequence[Lane] = [Lane() for _ in range(keys)]
         self.say: Callable[[str], None] = silent
         """Tells the person of a long pause, and of its end."""
         self.name = name
-        self._places = count()
-        self._queue: list[tuple[int, int, Granted]] = []
-        self._timer: asyncio.TimerHandle | None = None
+        self.queue: list[tuple[int, int, Granted]] = []
+        self._hall = hall or Hall()
+        self._hall.pools.append(self)
 
     def place(self) -> int:
         """A place in the queue, for one call and all its tries."""
-        return next(self._places)
+        return next(self._hall.places)
 
     @asynccontextmanager
     async def seat(self, place: int, tokens: int = 0) -> AsyncIterator[Seat]:
         """A seat once it is this call's turn; `tokens` is about what it will take."""
         granted: Granted = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._queue, (place, tokens, granted))
-        self._admit()
+        heapq.heappush(self.queue, (place, tokens, granted))
+        self._hall.admit()
         try:
             if not granted.done():
                 with waiting():
@@ -57,43 +60,80 @@ class Pool:
         except asyncio.CancelledError:
             if granted.done() and not granted.cancelled():
                 self.lanes[granted.result()[0]].end()
-            self._admit()
+            self._hall.admit()
             raise
         try:
             yield Seat(self, lane, grant)
         finally:
             self.lanes[lane].end()
-            self._admit()
+            self._hall.admit()
 
-    def _admit(self) -> None:
-        """Let in whoever may come in now, in their order; come again when the next one may."""
-        loop = asyncio.get_running_loop()
-        if self._timer:
-            self._timer.cancel()
-            self._timer = None
-        while self._queue:
-            _, tokens, granted = self._queue[0]
-            if not granted.done():
-                lane, wait = self._best(tokens, loop.time())
-                if wait is None:
-                    return
-                if wait > 0:
-                    self._timer = loop.call_later(max(wait, _TICK), self._admit)
-                    return
-                granted.set_result((lane, self.lanes[lane].begin(tokens, loop.time())))
-            heapq.heappop(self._queue)
+    def let_in(self, now: float, awaited: set[int]) -> float | None:
+        """Let in who is first, unless it has to wait: so many seconds, or nobody can tell (None).
 
-    def _best(self, tokens: int, now: float) -> tuple[int, float | None]:
+        By lanes that are `awaited` by those who came before, it does not come in.
+        """
+        _, tokens, granted = self.queue[0]
+        if not granted.done():
+            lane, wait = self._best(tokens, now, awaited)
+            if wait is None or wait > 0:
+                return wait
+            granted.set_result((lane, self.lanes[lane].begin(tokens, now)))
+        heapq.heappop(self.queue)
+        return 0.0
+
+    def _best(self, tokens: int, now: float, awaited: set[int]) -> tuple[int, float | None]:
         """The lane that is free first, the emptiest of several; None where all are full."""
         free = [
             (wait, lane.busy / lane.seats, at)
             for at, lane in enumerate(self.lanes)
-            if (wait := lane.wait(tokens, now)) is not None
+            if id(lane) not in awaited and (wait := lane.wait(tokens, now)) is not None
         ]
         if not free:
             return 0, None
         wait, _, at = min(free)
         return at, wait
+
+
+class Hall:
+    """The pools before one endpoint. Of those that share a key, who came first goes first."""
+
+    def __init__(self) -> None:
+        self.pools: list[Pool] = []
+        self.places = count()
+        self._lanes: dict[str, Lane] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def pool(self, keys: Sequence[str], name: str) -> Pool:
+        """A pool of these keys, each of which has one lane whoever else has it too."""
+        pool = Pool(len(keys), name=name, hall=self)
+        pool.lanes = [
+            self._lanes.setdefault(key, lane) for key, lane in zip(keys, pool.lanes, strict=True)
+        ]
+        return pool
+
+    def admit(self) -> None:
+        """Let in whoever may come in now; come again when the next one may."""
+        loop = asyncio.get_running_loop()
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        awaited, waits, now = set[int](), list[float](), loop.time()
+        asking = [pool for pool in self.pools if pool.queue]
+        while asking:
+            first = min(asking, key=_place)
+            wait = first.let_in(now, awaited)
+            if wait is None or wait > 0:
+                awaited.update(map(id, first.lanes))
+                waits += [] if wait is None else [wait]
+            if wait != 0 or not first.queue:
+                asking.remove(first)
+        if waits:
+            self._timer = loop.call_later(max(min(waits), _TICK), self.admit)
+
+
+def _place(pool: Pool) -> int:
+    return pool.queue[0][0]
 
 
 class Seat:

@@ -10,7 +10,7 @@ from functools import partial
 
 import pytest
 
-from harness.models.pool import Pool
+from harness.models.pool import Hall, Pool
 from tests.unit.virtual import now, run
 
 Headers = dict[str, str]
@@ -253,6 +253,65 @@ def test_first_come_is_first_served_also_after_having_been_turned_away() -> None
 
     run(all_of_them())
     assert order == [0, 1, 2, 3, 4]
+
+
+def test_a_key_that_two_sets_of_keys_have_in_common_has_one_limit_and_one_queue() -> None:
+    hall, order = Hall(), list[str]()
+    alone, both = hall.pool(["a"], "it"), hall.pool(["a", "b"], "it")
+    for lane in both.lanes:
+        lane.width = 1
+
+    async def call(name: str, pool: Pool) -> None:
+        async with pool.seat(pool.place()) as seat:
+            assert all(lane.busy <= 1 for lane in both.lanes)
+            order.append(f"{name} by {'ab'[seat.at]}")
+            await asyncio.sleep(1)
+
+    async def all_of_them() -> None:
+        calls = [call("1", alone), call("2", alone), call("3", both), call("4", both)]
+        await asyncio.gather(*calls, call("5", alone))
+
+    run(all_of_them())
+    assert order == ["1 by a", "3 by b", "2 by a", "4 by b", "5 by a"]
+
+
+def test_small_calls_of_another_set_of_keys_do_not_overtake_a_large_one() -> None:
+    hall, began = Hall(), dict[str, float]()
+    alone, other, both = (hall.pool(keys, "it") for keys in (["a"], ["a"], ["a", "b"]))
+    told = {"x-ratelimit-limit-tokens": "1000", "x-ratelimit-remaining-tokens": "0"}
+
+    async def call(name: str, pool: Pool, tokens: int) -> None:
+        async with pool.seat(pool.place(), tokens) as seat:
+            began[name] = now()
+            if name == "first":
+                seat.told({**told, "x-ratelimit-reset-tokens": "60s"})
+                seat.welcomed()
+
+    async def all_of_them() -> None:
+        await call("first", alone, 1)
+        small = (call(f"small {at}", other, 10) for at in range(50))
+        await asyncio.gather(call("large", alone, 800), *small, call("free", both, 10))
+
+    run(all_of_them())
+    assert began["free"] == began["first"], "by the key that nobody waits for"
+    assert all(began["large"] <= at for name, at in began.items() if "small" in name)
+
+
+@pytest.mark.parametrize("kind", [Bucket, Window])
+def test_a_limit_that_only_refusals_tell_of_is_neither_forgotten_nor_for_ever(
+    kind: type[Bucket],
+) -> None:
+    there = kind(60)
+
+    def serve() -> tuple[bool, Headers, float]:
+        granted, told, missing = there.take(1)
+        return granted, {} if granted else told, missing
+
+    async def minutes() -> Tally:
+        return await crowd(Pool(), serve, people=30, latency=0.5, warm=5)
+
+    tally = run(minutes())
+    assert tally.share_refused < 0.05 and tally.served > 0.8 * 60 * MINUTES
 
 
 def test_the_rest_that_an_endpoint_asks_for_is_everybodys() -> None:
