@@ -43,7 +43,10 @@ def main() -> None:
     null = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(null, fd)
-    while serve(control, woken, limits):
+    watch = select.poll()  # `select` itself knows no descriptor above 1,023, and ours may be any
+    for fd in (control.fileno(), woken):
+        watch.register(fd, select.POLLIN)
+    while serve(control, woken, limits, {fd for fd, _ in watch.poll()}):
         pass
     purge(control)
 
@@ -55,9 +58,10 @@ def hello(control: socket.socket, wanted: list[str]) -> None:
         port.close()
 
 
-def serve(control: socket.socket, woken: int, limits: list[tuple[int, ...]]) -> bool:
+def serve(
+    control: socket.socket, woken: int, limits: list[tuple[int, ...]], ready: set[int]
+) -> bool:
     """Do what is asked or due; False once the owner is gone."""
-    ready, _, _ = select.select([control.fileno(), woken], [], [])
     if woken in ready:
         with suppress(BlockingIOError):
             os.read(woken, 4096)

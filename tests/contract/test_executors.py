@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import subprocess
+import sys
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -26,6 +29,7 @@ from tests.e2e.ray_nodes import cluster
 
 pytestmark = pytest.mark.anyio
 Made: TypeAlias = tuple[Executor, Work]
+ROOT = Path(__file__).parents[2]
 KINDS = ["local", "nearby", pytest.param("ray", marks=pytest.mark.cluster)]
 
 
@@ -88,6 +92,39 @@ async def test_attempts_are_asked_for_as_there_is_room(kind: tuple[str, str]) ->
         running.cancel()
         await asyncio.wait([running])
     assert len(asked) <= 12, "one for each seat, and on a cluster two more to choose from"
+
+
+CROWD = """
+import asyncio, sys
+from harness.executors.local import Local
+from tests.contract.toy_workers import attempts, work
+
+async def main(width):
+    settled = []
+    await Local(width).run(attempts(*["ok"] * 8), work, settled.append)
+    print(len(settled))
+
+asyncio.run(main(int(sys.argv[1])))
+"""
+
+
+@pytest.mark.parametrize(
+    ("limits", "width", "said"),
+    [
+        ("ulimit -Sn 100", 100, "8"),
+        ("ulimit -n 1000", 80, "8"),
+        ("ulimit -n 1000", 81, "UsageError: --width 81: .* a process may have 1000 .*--width 80"),
+    ],
+)
+def test_there_are_as_many_open_files_as_the_width_needs_or_a_line_says_so(
+    limits: str, width: int, said: str
+) -> None:
+    crowd = f"{limits} && exec {sys.executable} -c '{CROWD}' {width}"
+    done = subprocess.run(
+        ["sh", "-c", crowd], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    last = (done.stdout + done.stderr).strip().splitlines()[-1]
+    assert re.search(said, last), last
 
 
 async def test_nothing_to_do_is_soon_done(kind: tuple[str, str]) -> None:

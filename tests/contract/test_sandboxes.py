@@ -7,11 +7,12 @@ import os
 import resource
 import secrets
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 
 from harness.api import Sandbox, Sandboxes
+from harness.executors.local import make_room
 from harness.sandboxes.stopped import told_to
 from harness.types import Environment, ExecResult
 from tests.contract.boxes import ISOLATED, KINDS, kind_of_box
@@ -60,6 +61,18 @@ async def running(box: Sandbox, mark: str) -> bool:
     script = 'for p in /proc/[0-9]*; do tr "\\0" " " <$p/cmdline; echo; done 2>/dev/null'
     found = await sh(box, script)
     return mark in found.text
+
+
+async def test_a_box_opens_for_whoever_has_a_thousand_files_open(
+    place: tuple[Sandboxes, Environment],
+) -> None:
+    sandboxes, environment = place
+    make_room(200)
+    with ExitStack() as held:
+        while held.enter_context(open(os.devnull, "rb")).fileno() < 1024:  # noqa: ASYNC230, PTH123
+            pass
+        async with sandboxes.open(environment) as opened:
+            assert (await sh(opened, "echo still here")).text == "still here\n"
 
 
 @pytest.mark.parametrize("code", [0, 1, 3, 127, 255])
