@@ -73,11 +73,15 @@ ON_REQUEST = ("agents", "cluster", "servers")
 """Marks of tests that run only where `-m` names them."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     unasked = [mark for mark in ON_REQUEST if mark not in str(config.getoption("markexpr"))]
     left = [item for item in items if any(item.get_closest_marker(mark) for mark in unasked)]
     config.hook.pytest_deselected(items=left)
     items[:] = [item for item in items if item not in left]
+    for item in items:
+        if not item.get_closest_marker("xdist_group"):  # the tests of a file run one by one
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -33,7 +33,7 @@ from tests.e2e.commands import harness
 from tests.e2e.ray_nodes import Nodes, cluster
 
 NODES, BOXES, ROUNDS = 3, 4, 2
-LATENCY, TURNS = 4.0, 8
+LATENCY, TURNS = 4.0, 16
 STEPS = 100
 """Of the attempt at the instant endpoint."""
 

@@ -84,6 +84,6 @@ def test_a_thousand_calls_and_ten_megabytes_take_no_longer_than_to_copy_them() -
     calls = tuple(ToolCall(f"c{at}", "bash", "{}") for at in range(1000))
     huge = ToolCall("huge", "bash", json.dumps({"command": "x" * HUGE}))
     request = Request((Message("assistant", "", (*calls, huge)),))
-    started = time.monotonic()
+    started = time.process_time()
     assert len(chat.encode(request, {"model": "m"})) > HUGE
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10

@@ -236,6 +236,6 @@ def test_a_long_ledger_is_counted_and_opened_quickly(path: Path) -> None:
     with path.open("wb") as stream:
         for repeat in range(36_550):
             stream.write(encode(graded(repeat)) + b"\n")
-    started = time.monotonic()
+    started = time.process_time()
     assert sum(kind == "graded" for _, kind in Ledger(path).keys()) == 36_550  # noqa: SIM118
-    assert time.monotonic() - started < 10, "some 0.3 s where nothing else runs"
+    assert time.process_time() - started < 10, "some 0.3 s where nothing else runs"

@@ -128,6 +128,6 @@ def test_any_text_is_read_without_a_crash(text: str) -> None:
 
 @pytest.mark.parametrize("mark", MARKS)
 def test_time_grows_with_the_text_and_no_faster(mark: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     lifted(reply(mark * 3000), TOOLS)
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10
