@@ -1,4 +1,7 @@
-"""An ASGI application on a port or a socket of this machine, while a block lasts. [uvicorn]"""
+"""An ASGI application on a port or a socket of this machine, while a block lasts. [uvicorn]
+
+With httptools beside it, whose parser is compiled: a stream of many chunks costs half as much.
+"""
 
 from __future__ import annotations
 

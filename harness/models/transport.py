@@ -97,14 +97,14 @@ class Transport(httpx2.AsyncBaseTransport):
 
 
 class _Body(httpx2.AsyncByteStream):
-    """The body of an answer, in the pieces that it was sent in."""
+    """The body of an answer, in pieces of what has come by now."""
 
     def __init__(self, answer: aiohttp.ClientResponse) -> None:
         self._answer = answer
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         with _told():
-            async for part, _ in self._answer.content.iter_chunks():
+            async for part in self._answer.content.iter_any():
                 yield part
 
     async def aclose(self) -> None:

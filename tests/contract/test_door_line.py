@@ -232,21 +232,26 @@ async def test_a_key_that_has_changed_in_its_file_is_read_again(
     assert till.asked == {"old": 1, "new": 2}
 
 
-@wires
-async def test_a_model_that_thinks_is_seen_to_live(place: Place, wire: str) -> None:
-    thought = asyncio.Event()
+def thinks(thought: asyncio.Event, *then: bytes) -> Starlette:
+    """An endpoint that says in comments that it is at work, until there is an answer."""
 
-    async def thinks(request: HttpRequest) -> Response:
+    async def answer(request: HttpRequest) -> Response:
         async def told() -> AsyncIterator[bytes]:
             yield b": thinking\r\n"
             yield b"\r\n"
             await thought.wait()
-            for chunk in story(wire):
+            for chunk in then:
                 yield chunk
 
         return StreamingResponse(told(), media_type="text/event-stream")
 
-    app = Starlette(routes=[Route("/{path:path}", thinks, methods=["POST"])])
+    return Starlette(routes=[Route("/{path:path}", answer, methods=["POST"])])
+
+
+@wires
+async def test_a_model_that_thinks_is_seen_to_live(place: Place, wire: str) -> None:
+    thought = asyncio.Event()
+    app = thinks(thought, *story(wire))
     async with place.before(app, wire) as visit, visit.stream(wire) as got:
         parts = got.aiter_bytes()
         assert b": thinking".startswith((await anext(parts))[:10])
@@ -272,12 +277,24 @@ async def test_a_stream_that_fails_after_its_comments_is_asked_for_again(
 
 @wires
 async def test_trouble_after_comments_is_told_as_an_event(place: Place, wire: str) -> None:
+    thought = asyncio.Event()
     told = b"data: %b\n\n" % json.dumps({"type": "error", **OVERFLOW[1]}).encode()
-    async with place.before(Speaker([b": alive\n\n", told]), wire) as visit:
+    async with place.before(thinks(thought, told), wire) as visit, visit.stream(wire) as got:
+        assert got.status_code == 200, "it cannot be taken back"
+        thought.set()
+        said = b"".join([part async for part in got.aiter_bytes()])
+    (event,) = [line for line in said.splitlines() if line.startswith(b"data:")]
+    assert "maximum context length" in str(json.loads(event[5:]))
+
+
+@wires
+async def test_trouble_right_behind_its_comments_has_its_own_status(
+    place: Place, wire: str
+) -> None:
+    told = b"data: %b\n\n" % json.dumps({"type": "error", **OVERFLOW[1]}).encode()
+    async with place.before(Speaker([b": alive\n\n" + told]), wire) as visit:
         got = await visit.post(wire, {"stream": True})
-        (event,) = [line for line in got.text.splitlines() if line.startswith("data:")]
-        assert "maximum context length" in str(json.loads(event[5:]))
-        assert got.status_code == 200
+    assert got.status_code == 400 and "maximum context length" in got.text
 
 
 async def test_a_stream_that_waits_for_its_turn_is_kept_alive(place: Place) -> None:

@@ -78,9 +78,21 @@ class Pipe:
             self._chunks.get_nowait()
         self._chunks.put_nowait(None)
 
+    async def _together(self) -> bytes:
+        """All that has come by now, once anything has; nothing at the end."""
+        if (chunk := await self._chunks.get()) is None:
+            return b""
+        come = [chunk]
+        while not self._chunks.empty():
+            if (chunk := self._chunks.get_nowait()) is None:
+                self._chunks.put_nowait(None)
+                break
+            come.append(chunk)
+        return b"".join(come)
+
     async def body(self) -> AsyncIterator[bytes]:
         try:
-            while (chunk := await self._chunks.get()) is not None:
+            while chunk := await self._together():
                 yield chunk
             if self.broken:
                 raise ConnectionResetError("the endpoint cut its answer short")
@@ -292,7 +304,9 @@ class Exchange:
         """The next bytes. What goes wrong once the reply is complete takes nothing from it."""
         upstream = self.guest.upstream
         try:
-            async with asyncio.timeout(_LAST_WORDS_SECONDS if fold.done else None):
+            if not fold.done:
+                return await upstream.next(answer)
+            async with asyncio.timeout(_LAST_WORDS_SECONDS):
                 return await upstream.next(answer)
         except (OSError, upstream.Broken):
             if fold.done:
