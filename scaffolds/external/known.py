@@ -207,6 +207,7 @@ OPENHANDS = Agent(
     files={"task.md": "$statement"},
     from_source=("func-timeout",),
     pythons=("3.12",),
+    needs=("bash",),
     unequal=(_COMPACTS, _OWN_RETRIES),
 )
 
