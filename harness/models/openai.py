@@ -21,7 +21,7 @@ from harness.models.prices import Tariff
 from harness.models.remains import so_far
 from harness.models.retrying import Transient
 from harness.models.transport import HUNG_UP, Transport
-from harness.models.trouble import Trouble, inside, sort, words
+from harness.models.trouble import Trouble, inside, nobody, sort, words
 from harness.models.wires import messages
 from harness.models.wires.reading import Cut, Fold, NotAReply
 from harness.models.wires.sse import Event, Parser
@@ -327,9 +327,6 @@ async def _asked_with(endpoint: Endpoint, key: Key) -> None:
         return
     except openai.APIConnectionError as error:
         cause = error.__cause__ or error
-        raise UsageError(
-            f"no endpoint answers at {endpoint.base_url} ({words(str(cause))}); "
-            "set OPENAI_BASE_URL or give --base-url"
-        ) from error
+        raise nobody(endpoint.base_url, str(cause)) from error
     finally:
         await client.close()

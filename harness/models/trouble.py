@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from harness.errors import UsageError
 from harness.models.quota import pause
 
 Kind: TypeAlias = Literal["transient", "overflow", "refused", "refusal", "setting", "broken"]
@@ -191,6 +192,14 @@ def words(body: str) -> str:
         text = inner if isinstance(inner, str) and inner else body
     line = " ".join(text.split())[:400]
     return "".join(c if c.isprintable() else "\ufffd" for c in line) or "(empty body)"
+
+
+def nobody(base_url: str, said: str) -> UsageError:
+    """What a person is told where no endpoint answers, and what to do about it."""
+    what = "set OPENAI_BASE_URL or give --base-url"
+    if "certificate verify failed" in said:
+        what = "for an authority of your own, set SSL_CERT_FILE to its certificate"
+    return UsageError(f"no endpoint answers at {base_url} ({words(said)}); {what}")
 
 
 def _parsed(body: str) -> Any:

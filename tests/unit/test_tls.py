@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import trustme
 
-from harness.errors import Fault
+from harness.errors import Fault, UsageError
 from harness.models.connection import connect
 from harness.models.knobs import Knobs
-from harness.models.openai import Endpoint
+from harness.models.openai import Endpoint, preflight
 from harness.types import Message, Reply, Request
 
 pytestmark = pytest.mark.anyio
@@ -68,3 +68,5 @@ async def test_a_certificate_that_proves_nothing_is_refused_in_words(
     async with serving(other, "elsewhere" if wrong == "name" else "localhost") as endpoint:
         with pytest.raises(Fault, match="certificate verify failed"):
             await ask(endpoint)
+        with pytest.raises(UsageError, match=r"certificate verify failed.*set SSL_CERT_FILE"):
+            await preflight(endpoint)

@@ -21,7 +21,7 @@ from harness.models.openai import Endpoint, EndpointRefused, counted, http, unke
 from harness.models.pool import Seat
 from harness.models.prices import Quote, Tariff
 from harness.models.retrying import Transient
-from harness.models.trouble import Trouble, inside, sort, words
+from harness.models.trouble import Trouble, inside, nobody, sort, words
 from harness.models.wires.reading import NotAReply, Wire, payload_of
 from harness.models.wires.sse import Event, Parser
 from harness.models.wires.table import WIRES
@@ -113,9 +113,7 @@ class Upstream:
                 f"{self.base_url}{WIRES[wire].PATH}", content=b"{}", headers=self._headers({}, 0)
             )
         except httpx2.HTTPError as error:
-            raise UsageError(
-                f"no endpoint answers at {self.base_url} ({words(str(error))})"
-            ) from None
+            raise nobody(self.base_url, str(error)) from None
         if answer.status_code in _NOT_SPOKEN:
             raise UsageError(
                 f"{whom} speaks the {wire} wire, and {self.base_url} has no {WIRES[wire].PATH} "

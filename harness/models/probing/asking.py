@@ -12,7 +12,7 @@ import httpx2
 
 from harness.errors import UsageError
 from harness.models.openai import Endpoint, unkeyed
-from harness.models.trouble import Trouble, inside, sort, words
+from harness.models.trouble import Trouble, inside, nobody, sort, words
 from harness.models.wires import chat
 from harness.models.wires.reading import NotAReply
 from harness.models.wires.sse import Event, Parser
@@ -179,7 +179,4 @@ class Asker:
 
     def _silent(self, error: Exception) -> UsageError:
         said = self._unkeyed(str(error) or type(error).__name__)
-        return UsageError(
-            f"no endpoint answers at {self.endpoint.base_url} ({words(said)}); "
-            "set OPENAI_BASE_URL or give --base-url"
-        )
+        return nobody(self.endpoint.base_url, said)
