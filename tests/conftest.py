@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import subprocess
 import warnings
 from functools import cache
 
 import docker
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 REQUIRED = os.environ.get("HARNESS_REQUIRE_DOCKER") == "1"
 BASE_IMAGE = "debian:bookworm-slim"
+
+
+# A shell that starts us in the background has us, and all that we start, deaf to Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -73,15 +80,26 @@ ON_REQUEST = ("agents", "cluster", "servers")
 """Marks of tests that run only where `-m` names them."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     unasked = [mark for mark in ON_REQUEST if mark not in str(config.getoption("markexpr"))]
     left = [item for item in items if any(item.get_closest_marker(mark) for mark in unasked)]
     config.hook.pytest_deselected(items=left)
     items[:] = [item for item in items if item not in left]
-    for item in items:
-        if not item.get_closest_marker("xdist_group"):  # the tests of a file run one by one
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+
+
+class ByFile(LoadFileScheduling):
+    """Of `-n`: the tests of a file run one after the other, and so do those of files that count
+    what a sweep of the whole machine finds."""
+
+    SWEEPING = ("tests/contract/test_sandbox_lifetimes.py", "tests/e2e/test_hygiene.py")
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = str(super()._split_scope(nodeid))
+        return "sweeping" if file in self.SWEEPING else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    return ByFile(config, log)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -28,7 +28,7 @@ from harness.sandboxes.sweep import sweep
 from harness.types import Environment
 from tests.contract.boxes import KINDS, RUN_ID, containers_of_ours, kind_of_box, write_recipe
 
-pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("sweep")]  # what a sweep finds is counted
+pytestmark = pytest.mark.anyio
 LONG = 120.0
 ROOT = Path(__file__).parents[2]
 

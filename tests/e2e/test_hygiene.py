@@ -22,7 +22,6 @@ from tests.e2e.commands import command, environment, harness
 from tests.e2e.endpoints import Script, serving
 from tests.e2e.tiny_run import TinyRun, boxes, left_of
 
-pytestmark = pytest.mark.xdist_group("sweep")  # what a sweep finds is counted
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 60.0
 

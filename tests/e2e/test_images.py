@@ -20,7 +20,7 @@ from tests.e2e.endpoints import Script, serving
 from tests.e2e.registries import Blob, Road, Trouble, layer, padding, publish, registry, road
 from tests.e2e.tiny_task import FIX
 
-pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("disk")]  # what is pulled is counted
+pytestmark = pytest.mark.docker
 SECRET = "$2b$04$JZKAWyp/nvNaa.GxAHualehiX4iJNGab2kPDz3bFXy0WjeSCGs74e"
 """The word `secret`, as a registry keeps it."""
 LEAVING_SECONDS = 30
