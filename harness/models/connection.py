@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from harness.models.knobs import Knobs
 from harness.models.line import Line, pool_of
 from harness.models.mending import mended
+from harness.models.metered import size
 from harness.models.openai import Call, Endpoint
 from harness.models.pool import Hall, Pool
 from harness.models.prices import Quote
@@ -15,7 +16,7 @@ from harness.models.reasoning import given_back
 from harness.models.text_calls import lifted
 from harness.types import Reply, Request
 
-_CHARS_A_TOKEN = 4
+_BYTES_A_TOKEN = 4
 
 
 class Connection:
@@ -44,11 +45,7 @@ class Connection:
 
 def weight(request: Request) -> int:
     """About how many tokens a request takes, without encoding it."""
-    chars = sum(
-        len(m.content) + len(m.reasoning or "") + sum(len(call.arguments) for call in m.calls)
-        for m in request.messages
-    )
-    return chars // _CHARS_A_TOKEN + 1
+    return size(request) // _BYTES_A_TOKEN + 1
 
 
 def connect(model: str, endpoint: Endpoint, knobs: Knobs, pool: Pool | None = None) -> Connection:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.api import Model
 from harness.errors import blame
 from harness.meter import ONE_CALL, Meter
-from harness.models.wires.remembered import remembered
+from harness.models.wires.remembered import summed
 from harness.types import Message, Reply, Request, Usage
 
 Estimate = Callable[[int, int | None], Usage]
@@ -36,10 +36,12 @@ class Metered:
 
 def size(request: Request) -> int:
     """About the bytes that the request will have."""
-    return sum(map(_size, request.messages)) + sum(len(t.parameters) for t in request.tools)
+    return _sizes(request.messages) + sum(len(t.parameters) for t in request.tools)
 
 
-@remembered
 def _size(message: Message) -> int:
     said = [message.content, message.reasoning or "", *(c.arguments for c in message.calls)]
     return sum(len(text.encode(errors="surrogatepass")) for text in said)
+
+
+_sizes = summed(_size)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from harness.models.wires.remembered import remembered
+from harness.models.wires.remembered import remembered, summed
 from harness.types import Message
 
 
@@ -17,3 +17,19 @@ def test_what_was_made_of_a_message_is_made_once_and_never_taken_for_anothers() 
     assert made == ["a", "b"]
     assert [of(third), of(first)] == ["C", "A"], "what is forgotten is made anew"
     assert made == ["a", "b", "c", "a"]
+
+
+def test_of_a_conversation_that_grows_only_what_is_new_is_looked_at() -> None:
+    looked: list[str] = []
+
+    def length(message: Message) -> int:
+        looked.append(message.content)
+        return len(message.content)
+
+    over = summed(length, most=2)
+    talk = tuple(Message("user", "x" * size) for size in range(1, 6))
+    assert [over(talk[:2]), over(talk[:4]), over(talk), over(talk)] == [3, 10, 15, 15]
+    assert len(looked) == 5
+    assert over(talk[2:]) == 12, "without its beginning it is another one"
+    assert over((*talk[:4], Message("user", "y"))) == 11
+    assert [over(talk), over(())] == [15, 0]

@@ -12,6 +12,8 @@ from typing import TypeVar
 from harness.types import Message
 
 T = TypeVar("T")
+_NEW = 64
+"""More messages than these no step adds to its conversation."""
 
 
 def remembered(make: Callable[[Message], T], *, most: int = 1 << 14) -> Callable[[Message], T]:
@@ -32,3 +34,30 @@ def remembered(make: Callable[[Message], T], *, most: int = 1 << 14) -> Callable
         return made
 
     return of
+
+
+def summed(
+    figure: Callable[[Message], int], *, most: int = 1 << 10
+) -> Callable[[tuple[Message, ...]], int]:
+    """The sum of `figure` over a conversation, of which only what is new is looked at.
+
+    So many conversations are kept at most; then all are forgotten at once.
+    """
+    kept: dict[int, tuple[tuple[Message, ...], int]] = {}
+
+    def over(messages: tuple[Message, ...]) -> int:
+        old = total = 0
+        for end in range(len(messages), max(0, len(messages) - _NEW), -1):
+            known, of_known = kept.get(id(messages[end - 1]), ((), 0))
+            if len(known) == end and known == messages[:end]:
+                old, total = end, of_known
+                del kept[id(messages[end - 1])]
+                break
+        total += sum(map(figure, messages[old:]))
+        if len(kept) >= most:
+            kept.clear()
+        if messages:
+            kept[id(messages[-1])] = messages, total  # which keeps the ids of all of them
+        return total
+
+    return over
