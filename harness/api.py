@@ -244,6 +244,15 @@ class Grader(Protocol):
         ...
 
 
+@runtime_checkable
+class Foreseen(Protocol):
+    """A grader whose boxes may be opened before it asks for them."""
+
+    def opens(self, task: Task, /) -> Sequence[Environment]:
+        """What `grade` opens, in its order."""
+        ...
+
+
 class Store(Protocol):
     def append(self, record: Record, /) -> None:
         """Return only once `record` would survive a crash."""

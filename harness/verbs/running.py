@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness import codec
-from harness.api import Executor, Probing, Work
+from harness.api import Executor, Foreseen, Probing, Work
 from harness.attempt import not_submitted, run_attempt
 from harness.errors import Fault, UsageError, unknown
 from harness.executors import FLEETS
@@ -23,7 +23,7 @@ from harness.past import spent
 from harness.progress import bar, steps
 from harness.ration import Ration
 from harness.runner import owed, run
-from harness.types import Attempt, Culprit, Record, Submission, TaskId, Usage
+from harness.types import Attempt, Culprit, Environment, Record, Submission, TaskId, Usage
 from harness.verbs.afar.driver import Afar, Run, on_nodes
 from harness.verbs.assemble import Address, Assembly, recipes
 from harness.verbs.deciding import Watch
@@ -197,9 +197,25 @@ def _here(job: Job, store: RunStore, meter: RunMeter, due: list[Attempt]) -> Wor
         given = job.submissions.get((attempt.task, attempt.condition))
         if given is None:
             return not_submitted(attempt)
+        _expect_graders(job, due[place[attempt] - 1 : place[attempt] + job.experiment.width])
         return await run_attempt(attempt, task, parts, given)
 
     return work
+
+
+def _expect_graders(job: Job, soon: list[Attempt]) -> None:
+    """Have the boxes ready in which the next submissions will be graded.
+
+    The first box of the first attempt is what it opens now; one patch of several is graded once.
+    """
+    given = job.submissions or {}
+    named = [(a.task, given[a.task, a.condition]) for a in soon if (a.task, a.condition) in given]
+    opened = list[Environment]()
+    for name, _ in dict.fromkeys(named):
+        task = job.loaded.tasks[name]
+        grader = job.assembly.grader(task.grader)
+        opened += grader.opens(task) if isinstance(grader, Foreseen) else ()
+    job.assembly.sandboxes.expect(opened[1:])
 
 
 def _expect(job: Job, soon: list[Attempt]) -> None:

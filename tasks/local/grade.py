@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from harness import codec
 from harness.api import Sandbox, Sandboxes
 from harness.errors import Fault, blame
-from harness.types import ExecResult, Grade, Reason, Submission, Tally, Task, Verdict
+from harness.types import Environment, ExecResult, Grade, Reason, Submission, Tally, Task, Verdict
 from tasks import infra, patches, protect
 from tasks.local import canary, folder, junit, placing
 from tasks.local.verdict import Evidence, reach
@@ -45,6 +45,9 @@ class LocalGrader:
             async with sandboxes.open(task.brief.environment.untouched) as box:
                 with blame("grader"):
                     return await _Grading(oracle, box, hidden, network).run(patch)
+
+    def opens(self, task: Task, /) -> tuple[Environment, ...]:
+        return (task.brief.environment.untouched,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from harness.api import Sandbox, Sandboxes
 from harness.errors import Fault
-from harness.types import ExecResult, Grade
+from harness.types import Environment, ExecResult, Grade
 from tasks import infra, patches, verdicts
 from tasks.swebench_pro.oracle import Deadlines, Oracle
 from tasks.swebench_pro.report import Results
@@ -21,8 +21,7 @@ async def grade(oracle: Oracle, patch: bytes, sandboxes: Sandboxes, deadlines: D
     stripped = patches.strip_binary_hunks(patch)
     if stripped != patch:
         notes.append("compat: the binary parts of the patch were left out")
-    environment = replace(oracle.environment, network="open")
-    async with sandboxes.open(environment) as box:
+    async with sandboxes.open(environment(oracle)) as box:
         await box.write(f"{_PLACE}/patch.diff", stripped)
         for name in ("run_script.sh", "parser.py"):
             await box.write(f"{_PLACE}/{name}", oracle.script(name))
@@ -34,6 +33,10 @@ async def grade(oracle: Oracle, patch: bytes, sandboxes: Sandboxes, deadlines: D
         data = await _read(box, f"{_PLACE}/output.json")
     notes += _quirks(oracle, ran, bool(patch.strip()))
     return _judge(oracle, data, logs, (ran, notes))
+
+
+def environment(oracle: Oracle) -> Environment:
+    return replace(oracle.environment, network="open")
 
 
 def entry_script(oracle: Oracle) -> str:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from harness.api import Sandbox, Sandboxes
 from harness.errors import UsageError
-from harness.types import Grade, Submission, Task
+from harness.types import Environment, Grade, Submission, Task
 from tasks import patches
 from tasks.swebench_pro import compat
 from tasks.swebench_pro.oracle import Deadlines, Oracle
-from tasks.swebench_pro.strict import Strict
+from tasks.swebench_pro.strict import Strict, environments
 
 MODES = ("strict", "compat")
 
@@ -38,7 +38,13 @@ class ProGrader:
     async def grade(self, task: Task, submission: Submission, sandboxes: Sandboxes, /) -> Grade:
         oracle, patch = Oracle.of(task), submission.patch
         deadlines = Deadlines(self.apply_seconds, self.setup_seconds, self.tests_seconds)
-        mode = self.mode or task.oracle.get("mode", "strict")
-        if mode == "compat":
+        if self._compat(task):
             return await compat.grade(oracle, patch, sandboxes, deadlines)
         return await Strict(oracle, patch, deadlines).grade(sandboxes)
+
+    def opens(self, task: Task, /) -> tuple[Environment, ...]:
+        oracle = Oracle.of(task)
+        return (compat.environment(oracle),) if self._compat(task) else environments(oracle)
+
+    def _compat(self, task: Task) -> bool:
+        return (self.mode or task.oracle.get("mode", "strict")) == "compat"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from harness.api import Sandbox, Sandboxes
 from harness.errors import Fault
-from harness.types import ExecResult, Grade, Reason, Status, Verdict
+from harness.types import Environment, ExecResult, Grade, Reason, Status, Verdict
 from tasks import infra, patches, verdicts
 from tasks.swebench_pro import protected
 from tasks.swebench_pro.oracle import Deadlines, Oracle, variables
@@ -46,6 +46,12 @@ exec "$python" "$1/parser.py" "$1/stdout" "$1/stderr" "$1/output.json"
 """
 
 
+def environments(oracle: Oracle) -> tuple[Environment, Environment]:
+    """Of the box where the tests run, and of that where their logs are read."""
+    of_tests = replace(oracle.environment, network="open" if oracle.network else "none")
+    return of_tests, oracle.environment
+
+
 @dataclass(slots=True)
 class Strict:
     """The grading of one submission. The tests run in one box, their logs are read in another.
@@ -64,13 +70,12 @@ class Strict:
     async def grade(self, sandboxes: Sandboxes) -> Grade:
         if refused := patches.refusal(self.patch):
             return self._unrun("patch_refused", refused)
-        environment = self.oracle.environment
-        network = replace(environment, network="open" if self.oracle.network else "none")
-        async with sandboxes.open(network) as box:
+        of_tests, of_parser = environments(self.oracle)
+        async with sandboxes.open(of_tests) as box:
             if failed := await self._set_up(box):
                 return failed
             ran = await self._run(box)
-        async with sandboxes.open(environment) as clean:
+        async with sandboxes.open(of_parser) as clean:
             results = await self._parse(clean)
         return self._judge(ran, results)
 

@@ -100,7 +100,7 @@ def _official(root: Path, checkout: Path, number: int) -> tuple[float, dict[str,
         *(sys.executable, str(checkout / "swe_bench_pro_eval.py"), "--use_local_docker"),
         *("--raw_sample_path", "rows.jsonl", "--patch_path", "patches.json"),
         *("--output_dir", str(out), "--scripts_dir", "run_scripts"),
-        *("--dockerhub_username", "example", "--num_workers", str(WORKERS), "--block_network"),
+        *("--dockerhub_username", "example", "--num_workers", str(WORKERS)),
     ]
     out.mkdir()
     _call(argv, root, {"PYTHONPATH": str(root / "site")})
