@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import posixpath
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -63,8 +62,8 @@ class Box:
         return self._commands.alive
 
     async def warm(self) -> None:
-        """Open the shells for commands and for files now rather than at the first use of each."""
-        await asyncio.gather(self._commands.ready(), self._files.ready())
+        """Open the shell for commands now rather than at the first of them."""
+        await self._commands.ready()
 
     @property
     def facts(self) -> Mapping[str, Any]:
