@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 
+from harness.models.wires.remembered import growing
 from harness.types import Message, Reply, Request, ToolCall
 
 
@@ -16,7 +18,7 @@ def mended(reply: Reply, request: Request) -> Reply:
     calls = reply.message.calls
     if not calls:
         return reply
-    taken = {call.id for message in request.messages for call in message.calls}
+    taken = set(chain.from_iterable(_ids(request.messages)))
     named = tuple(_named(calls, taken))
     return reply if named == calls else _with(reply, named)
 
@@ -29,6 +31,13 @@ def _named(calls: tuple[ToolCall, ...], taken: set[str]) -> Iterator[ToolCall]:
             id_, at = f"call{at:05d}", at + 1
         taken.add(id_)
         yield replace(call, id=id_)
+
+
+def _of_calls(message: Message) -> tuple[str, ...]:
+    return tuple(call.id for call in message.calls)
+
+
+_ids = growing(_of_calls)
 
 
 def _with(reply: Reply, calls: tuple[ToolCall, ...]) -> Reply:

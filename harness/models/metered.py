@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.api import Model
 from harness.errors import blame
 from harness.meter import ONE_CALL, Meter
-from harness.models.wires.remembered import summed
+from harness.models.wires.remembered import growing
 from harness.types import Message, Reply, Request, Usage
 
 Estimate = Callable[[int, int | None], Usage]
@@ -36,7 +36,7 @@ class Metered:
 
 def size(request: Request) -> int:
     """About the bytes that the request will have."""
-    return _sizes(request.messages) + sum(len(t.parameters) for t in request.tools)
+    return sum(_sizes(request.messages)) + sum(len(t.parameters) for t in request.tools)
 
 
 def _size(message: Message) -> int:
@@ -44,4 +44,4 @@ def _size(message: Message) -> int:
     return sum(len(text.encode(errors="surrogatepass")) for text in said)
 
 
-_sizes = summed(_size)
+_sizes = growing(_size)

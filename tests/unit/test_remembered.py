@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from harness.models.wires.remembered import remembered, summed
+from harness.models.wires.remembered import growing, remembered
 from harness.types import Message
 
 
@@ -26,10 +26,10 @@ def test_of_a_conversation_that_grows_only_what_is_new_is_looked_at() -> None:
         looked.append(message.content)
         return len(message.content)
 
-    over = summed(length, most=2)
+    lengths = growing(length, most=2)
     talk = tuple(Message("user", "x" * size) for size in range(1, 6))
-    assert [over(talk[:2]), over(talk[:4]), over(talk), over(talk)] == [3, 10, 15, 15]
+    assert [sum(lengths(part)) for part in (talk[:2], talk[:4], talk, talk)] == [3, 10, 15, 15]
     assert len(looked) == 5
-    assert over(talk[2:]) == 12, "without its beginning it is another one"
-    assert over((*talk[:4], Message("user", "y"))) == 11
-    assert [over(talk), over(())] == [15, 0]
+    assert lengths(talk[2:]) == [3, 4, 5], "without its beginning it is another one"
+    assert lengths((*talk[:4], Message("user", "y"))) == [1, 2, 3, 4, 1]
+    assert [lengths(talk), lengths(())] == [[1, 2, 3, 4, 5], []]

@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.models.wires import reading
 from harness.models.wires.reading import Cut, NotAReply, as_a, count, payload_of, text, written
-from harness.models.wires.remembered import remembered
+from harness.models.wires.remembered import growing, remembered
 from harness.models.wires.sealing import seal, unseal
 from harness.models.wires.sse import Event
 from harness.types import Finish, Message, Reply, Request, Tool, ToolCall, Usage
@@ -55,7 +55,7 @@ def encode(request: Request, settings: Mapping[str, Any]) -> bytes:
     if request.stop:
         head["stop"] = list(request.stop)
     fields = json.dumps(head)[1:-1]
-    parts = [b"{", fields.encode(), b', "messages": [', b",".join(map(_message, request.messages))]
+    parts = [b"{", fields.encode(), b', "messages": [', b",".join(_messages(request.messages))]
     if request.tools:
         parts += [b'], "tools": [', b",".join(map(_tool, request.tools))]
     return b"".join([*parts, b"]}"])
@@ -85,6 +85,9 @@ def _message(message: Message) -> bytes:
     elif message.reasoning:
         wire[message.reasoning_field] = message.reasoning
     return json.dumps(wire | sealed.get("fields", {})).encode()
+
+
+_messages = growing(_message)
 
 
 @lru_cache(maxsize=256)

@@ -36,28 +36,29 @@ def remembered(make: Callable[[Message], T], *, most: int = 1 << 14) -> Callable
     return of
 
 
-def summed(
-    figure: Callable[[Message], int], *, most: int = 1 << 10
-) -> Callable[[tuple[Message, ...]], int]:
-    """The sum of `figure` over a conversation, of which only what is new is looked at.
+def growing(
+    make: Callable[[Message], T], *, most: int = 1 << 10
+) -> Callable[[tuple[Message, ...]], list[T]]:
+    """What `make` makes of each message of a conversation, of which only what is new is looked at.
 
-    So many conversations are kept at most; then all are forgotten at once.
+    The list is the next caller's as well, who may add to it: use it at once. So many conversations
+    are kept at most; then all are forgotten at once.
     """
-    kept: dict[int, tuple[tuple[Message, ...], int]] = {}
+    kept: dict[int, tuple[tuple[Message, ...], list[T]]] = {}
 
-    def over(messages: tuple[Message, ...]) -> int:
-        old = total = 0
+    def over(messages: tuple[Message, ...]) -> list[T]:
+        old, made = 0, list[T]()
         for end in range(len(messages), max(0, len(messages) - _NEW), -1):
-            known, of_known = kept.get(id(messages[end - 1]), ((), 0))
+            known, of_known = kept.get(id(messages[end - 1]), ((), made))
             if len(known) == end and known == messages[:end]:
-                old, total = end, of_known
+                old, made = end, of_known
                 del kept[id(messages[end - 1])]
                 break
-        total += sum(map(figure, messages[old:]))
+        made += map(make, messages[old:])
         if len(kept) >= most:
             kept.clear()
         if messages:
-            kept[id(messages[-1])] = messages, total  # which keeps the ids of all of them
-        return total
+            kept[id(messages[-1])] = messages, made  # which keeps the ids of all of them
+        return made
 
     return over
