@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 
 from harness.errors import LimitReached, Parked
 from harness.limits import RunLimits
@@ -28,7 +29,10 @@ class Account:
         self.used = used
         self.usd = used.usd or 0.0
         """Of the calls that had a price: one without must not lift the limit for all the others."""
-        self._under_way: dict[object, Usage] = {}
+        self._under_way = 0
+        self._held = Usage()
+        self._held_usd = 0.0
+        """Both summed as calls come and go: a thousand of them would be too many to add up."""
         self._waiting: list[asyncio.Future[None]] = []
 
     def charge(self, usage: Usage) -> None:
@@ -43,23 +47,33 @@ class Account:
 
         Raises what `end` says of the tokens and calls, and of the dollars, that are used.
         """
-        mark = object()
         while True:
             if (over := end(self.used, self.usd)) is not None:
                 raise over
-            if end(*self._at_worst()) is None:
+            if end(self.used + self._held, self.usd + self._held_usd) is None:
                 break
             await self._change()
-        self._under_way[mark] = worst
+        self._hold(worst, 1)
         try:
             yield
         finally:
-            del self._under_way[mark]
+            self._hold(worst, -1)
             self._wake()
 
-    def _at_worst(self) -> tuple[Usage, float]:
-        held = self._under_way.values()
-        return sum(held, self.used), self.usd + sum(usage.usd or 0.0 for usage in held)
+    def _hold(self, worst: Usage, sign: int) -> None:
+        self._under_way += sign
+        self._held += replace(
+            worst,
+            calls=sign * worst.calls,
+            fresh=sign * worst.prompt,
+            cache_read=0,
+            cache_write=0,
+            output=sign * worst.output,
+            reasoning=sign * worst.reasoning,
+            usd=0.0,
+        )
+        # What is left of adding and taking away fractions goes as soon as nothing is under way.
+        self._held_usd = self._held_usd + sign * (worst.usd or 0.0) if self._under_way else 0.0
 
     async def _change(self) -> None:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
