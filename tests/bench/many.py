@@ -2,7 +2,7 @@
 
 On `host` boxes, and 64 with Docker. Ideal is what the endpoint's latency alone takes. CPU and
 memory are this process's own; a box's shell and keeper are processes of their own, as are its
-commands. Boxes are opened and each has run a command before anything is measured.
+commands. Boxes are opened and each has run a command before anything is measured, and closed after.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ class Together:
         self.start = asyncio.Barrier(width)
         self.began = self.cpu = 0.0
         self.calls: Counter[int] = Counter()
+        self.ended: list[tuple[Took, float]] = []
+        """What it took until each had its last reply, and the memory then."""
 
     async def complete(self, request: Request, /) -> Reply:
         self.calls[who := id(asyncio.current_task())] += 1
@@ -43,7 +45,11 @@ class Together:
             await self.start.wait()
             self.began = self.began or time.monotonic()
             self.cpu = self.cpu or time.process_time()
-        return await self.inner.complete(request)  # type: ignore[no-any-return]
+        reply: Reply = await self.inner.complete(request)
+        if self.calls[who] == 1 + STEPS:
+            took = Took(time.monotonic() - self.began, time.process_time() - self.cpu)
+            self.ended.append((took, resident_mb()))
+        return reply
 
 
 async def measure() -> list[Figure]:
@@ -60,21 +66,17 @@ async def _flight(width: int, boxes: Any, kind: str) -> list[Figure]:
         model = connection(served.url)
         meeting = Together(model, width)
         kit = parts(meeting, boxes, Path(folder), turns=1 + STEPS)
-        ended = list[tuple[float, float, float]]()
 
         async def work(attempt: Attempt) -> Record:
             return await run_attempt(attempt, TASK, kit)
 
-        def settled(record: Record) -> None:
-            ended.append((time.monotonic(), time.process_time(), resident_mb()))
-
         planned = [Attempt(TaskId("t"), "c", number) for number in range(width)]
         with timed(), RunStore(Path(folder) / "run") as store:
-            await run(planned, work, store, Local(width), settled)
+            await run(planned, work, store, Local(width))
         await model.close()
         most = served.stats().most_at_once
-    took = Took(ended[width // 2][0] - meeting.began, ended[width // 2][1] - meeting.cpu)
-    memory = max(row[2] for row in ended) - before
+    took = meeting.ended[-1][0]
+    memory = max(resident for _, resident in meeting.ended) - before
     return _figures(took, memory, (width, kind, most))
 
 
