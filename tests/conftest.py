@@ -11,12 +11,17 @@ from functools import cache
 
 import docker
 import pytest
+from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 REQUIRED = os.environ.get("HARNESS_REQUIRE_DOCKER") == "1"
 BASE_IMAGE = "debian:bookworm-slim"
 
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("any-machine", deadline=None)
+settings.load_profile("any-machine")
 
 # A shell that starts us in the background has us, and all that we start, deaf to Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -44,7 +44,9 @@ def left_by(pid: int) -> list[str]:
     """Folders, control groups, mounts and processes that carry the mark of a dead owner."""
     mark = f"harness-{pid}-"
     found = [str(folder) for folder in Path(tempfile.gettempdir()).glob(f"{mark}*")]
-    found += [str(group) for group in Path("/sys/fs/cgroup").glob(f"**/{mark}*")]
+    # Unlike a glob, a walk minds no group of somebody else's that goes meanwhile.
+    groups = ((at, name) for at, names, _ in os.walk("/sys/fs/cgroup") for name in names)
+    found += [f"{at}/{name}" for at, name in groups if name.startswith(mark)]
     found += [m for m in Path("/proc/self/mounts").read_text().splitlines() if mark in m]
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
