@@ -11,7 +11,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
 
 from harness.errors import LimitReached, Parked
 from harness.limits import RunLimits
@@ -32,7 +31,8 @@ class Account:
         self._under_way = 0
         self._held = Usage()
         self._held_usd = 0.0
-        """Both summed as calls come and go: a thousand of them would be too many to add up."""
+        """Calls, tokens of whatever kind, and dollars, summed as calls come and go: to add up a
+        thousand at each call would take too long."""
         self._waiting: list[asyncio.Future[None]] = []
 
     def charge(self, usage: Usage) -> None:
@@ -62,16 +62,7 @@ class Account:
 
     def _hold(self, worst: Usage, sign: int) -> None:
         self._under_way += sign
-        self._held += replace(
-            worst,
-            calls=sign * worst.calls,
-            fresh=sign * worst.prompt,
-            cache_read=0,
-            cache_write=0,
-            output=sign * worst.output,
-            reasoning=sign * worst.reasoning,
-            usd=0.0,
-        )
+        self._held += Usage(sign * worst.calls, sign * worst.tokens)
         # What is left of adding and taking away fractions goes as soon as nothing is under way.
         self._held_usd = self._held_usd + sign * (worst.usd or 0.0) if self._under_way else 0.0
 
