@@ -13,7 +13,6 @@ from tasks.swebench_pro.report import Results
 
 _PLACE = "/workspace"
 LOG_BYTES = 64 << 20
-_FILE_SECONDS = 120.0
 
 
 async def grade(oracle: Oracle, patch: bytes, sandboxes: Sandboxes, deadlines: Deadlines) -> Grade:
@@ -23,10 +22,10 @@ async def grade(oracle: Oracle, patch: bytes, sandboxes: Sandboxes, deadlines: D
     if stripped != patch:
         notes.append("compat: the binary parts of the patch were left out")
     async with sandboxes.open(environment(oracle)) as box:
-        scripts = {name: oracle.script(name) for name in ("run_script.sh", "parser.py")}
-        entry = entry_script(oracle).encode()
-        for name, text in {**scripts, "patch.diff": stripped, "entryscript.sh": entry}.items():
-            await _write(box, f"{_PLACE}/{name}", text)
+        await box.write(f"{_PLACE}/patch.diff", stripped)
+        for name in ("run_script.sh", "parser.py"):
+            await box.write(f"{_PLACE}/{name}", oracle.script(name))
+        await box.write(f"{_PLACE}/entryscript.sh", entry_script(oracle).encode())
         ran = await box.exec(["bash", f"{_PLACE}/entryscript.sh"], kill_after=deadlines.tests)
         logs = {"entry": ran.output}
         for name in ("stdout", "stderr"):
@@ -57,19 +56,13 @@ def entry_script(oracle: Oracle) -> str:
     return "\n".join(lines) + "\n"
 
 
-async def _write(box: Sandbox, path: str, data: bytes) -> None:
-    """By a command: another shell, for files alone, costs as much as a small suite of tests."""
-    script = 'mkdir -p "${0%/*}" && cat >"$0"'
-    done = await box.exec(["sh", "-c", script, path], kill_after=_FILE_SECONDS, stdin=data)
-    if not done.ok:
-        raise Fault("grader", f"cannot write {path}: {done.text.strip()[-300:]}")
-
-
 async def _read(box: Sandbox, path: str) -> bytes | None:
-    done = await box.exec(["cat", path], kill_after=_FILE_SECONDS, keep=LOG_BYTES)
-    if done.omitted:
-        raise Fault("grader", f"{path!r} has over {LOG_BYTES} bytes")
-    return done.output if done.ok else None
+    try:
+        return await box.read(path, limit=LOG_BYTES)
+    except (FileNotFoundError, IsADirectoryError):
+        return None
+    except ValueError as error:
+        raise Fault("grader", str(error)) from error
 
 
 def _quirks(oracle: Oracle, ran: ExecResult, patched: bool) -> list[str]:
