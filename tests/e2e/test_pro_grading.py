@@ -8,14 +8,16 @@ import json
 import os
 import tarfile
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import docker
 import pytest
 
+from harness.api import Sandbox
 from harness.errors import Fault
 from harness.sandboxes.docker import Docker
-from harness.types import Grade, Submission, Task
+from harness.types import Environment, Grade, Submission, Task
 from tasks.swebench_pro.grade import ProGrader
 from tasks.swebench_pro.load import SwebenchPro
 
@@ -179,6 +181,19 @@ def build() -> Sequence[str]:
 async def grade(task: Task, patch: str | bytes, mode: str, seconds: float = 120.0) -> Grade:
     data = patch.encode() if isinstance(patch, str) else patch
     return await ProGrader(mode, tests_seconds=seconds).grade(task, Submission(data), Docker())
+
+
+@pytest.mark.parametrize("mode", ["strict", "compat"])
+async def test_the_boxes_that_are_foretold_are_those_that_are_opened(task: Task, mode: str) -> None:
+    grader, opened = ProGrader(mode), list[Environment]()
+
+    class Noted(Docker):
+        def open(self, environment: Environment, /) -> AbstractAsyncContextManager[Sandbox]:
+            opened.append(environment)
+            return super().open(environment)
+
+    await grader.grade(task, Submission(GOLD.encode()), Noted())
+    assert opened == list(grader.opens(task))
 
 
 @pytest.mark.parametrize(
