@@ -122,10 +122,6 @@ def work_off(job: Job) -> Outcome:
         due = owed(planned, store.graded)
         meter = RunMeter(job.experiment.run_limits, _spent(job, store, planned))
         watch = Watch(job.experiment, list(job.loaded.tasks), store)
-        if job.afar and job.experiment.stop_when:
-            raise UsageError(
-                "--stop-when looks at the end of each block, which nodes do not wait for"
-            )
         ration = Ration(meter, store.records() if meter.limited else (), watch.enough)
         if due:
             if settled := len(planned) - len(due):

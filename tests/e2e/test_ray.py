@@ -10,6 +10,7 @@ import signal
 import sys
 import tempfile
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -83,6 +84,24 @@ def test_the_budget_of_a_run_holds_over_all_nodes(
         done = harness(*words, *priced, cwd=tmp_path)
     assert done.returncode == 4, done.stderr
     assert run.script.asked.total() <= 8 + 6  # $5 a call, and six in flight
+    assert not left_of(engine, run.id)
+
+
+def test_a_run_ends_once_its_comparison_is_decided(
+    engine: docker.DockerClient, image: str, nodes: Nodes, tmp_path: Path
+) -> None:
+    copies = 40
+    run = RayRun(tmp_path, Script([tiny_task.FIX]), image, {"copies": copies})
+    with serving(run.script) as server:
+        words = run.on(nodes, server.url, "--scaffold", "nop", "--stop-when", "decided")
+        done = harness(*words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    made = [record["attempt"] for record in run.records()]
+    assert 2 * 8 <= len(made) < 2 * copies - 6
+    by_task = Counter(attempt["task"] for attempt in made)
+    assert set(by_task.values()) == {2}, "blocks that began are whole"
+    (stop,) = json.loads((run.into / "run.json").read_text())["stops"]
+    assert stop["word"] in ("better", "worse")
     assert not left_of(engine, run.id)
 
 
