@@ -6,7 +6,7 @@ import socket
 import time
 import uuid
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 import docker
@@ -53,8 +53,9 @@ trap - EXIT
 and ends by itself even where nobody is left to remove it. A shell that finds no room for `sleep`
 ends (a fork bomb sees to that), and becomes its own successor. Takes its lifetime and its text."""
 
-_DYING_SECONDS = 1
-"""How long an engine may need to notice that a box has died."""
+_DYING_SECONDS, _LOOKS = 1, 10
+"""How long an engine may need to notice that a box has died, and how often it is asked again where
+its process table does not show the first process alive: in the middle of a fork bomb it may not."""
 
 _CAPABILITIES = [  # what package managers need, and no more
     "CHOWN",
@@ -349,17 +350,25 @@ def _exec_shell(client: docker.DockerClient, container: str | None, user: str) -
 
 def _expect_life(container: Container) -> None:
     """Fault for a box that is dead, even where the engine has yet to notice."""
+    for _ in range(_LOOKS):
+        try:
+            container.wait(timeout=_DYING_SECONDS, condition="not-running")
+        except OSError:  # it has not ended, or the engine does not answer: then nor will it restart
+            if _seems_alive(container):
+                return
+        else:
+            raise Fault("sandbox", "the box is gone: it has ended")
+    raise Fault("sandbox", "the box is gone: its first process is dead")
+
+
+def _seems_alive(container: Container) -> bool:
+    container.reload()
+    first = str(container.attrs["State"]["Pid"])
     try:
-        container.wait(timeout=_DYING_SECONDS, condition="not-running")
-    except OSError:  # it has not ended, or the engine does not answer: then nor will it restart
-        container.reload()
-        first = str(container.attrs["State"]["Pid"])
-        with suppress(APIError):  # an engine without `ps` cannot tell
-            rows = container.top(ps_args="-o pid,stat")["Processes"] or []
-            if all(pid != first or state.startswith("Z") for pid, state, *_ in rows):
-                raise Fault("sandbox", "the box is gone: its first process is dead") from None
-    else:
-        raise Fault("sandbox", "the box is gone: it has ended")
+        rows = container.top(ps_args="-o pid,stat")["Processes"] or []
+    except APIError:  # an engine without `ps` cannot tell
+        return True
+    return any(pid == first and not state.startswith("Z") for pid, state, *_ in rows)
 
 
 def _restart(container: Container) -> None:
