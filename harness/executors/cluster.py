@@ -113,7 +113,7 @@ class Cluster:
         self._members: dict[str, _Member] = {}
         self._hiring: dict[str, asyncio.Task[None]] = {}
         self._refused: dict[str, UsageError] = {}
-        self._placed: dict[Attempt, _Member] = {}
+        self._placed: dict[Attempt, tuple[_Member, list[Attempt]]] = {}
         self._lost: Counter[Attempt] = Counter()
         self._changed = asyncio.Event()
         self._crash: BaseException | None = None
@@ -165,13 +165,13 @@ class Cluster:
 
     async def hand_over(self, attempt: Attempt) -> Record:
         """Have it done where it was placed. Gone where that worker dies over it."""
-        member = self._placed.pop(attempt)
+        member, soon = self._placed.pop(attempt)
         if member.gone:
             raise Gone(member.gone)
         flight: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         member.flights[attempt] = flight
         try:
-            await member.hand.ask("begin", self._desk.order(attempt))
+            await member.hand.ask("begin", self._desk.order(attempt, soon))
             return self._desk.record(await flight)
         finally:
             del member.flights[attempt]
@@ -191,7 +191,7 @@ class Cluster:
         berth.busy += 1
         if image := self._image_of(attempt):
             berth.images.add(image)
-        self._placed[attempt] = members[berth]
+        self._placed[attempt] = members[berth], self._placing.soon(shift.queue, berth, members)
         return attempt, members[berth]
 
     # Who is there.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
@@ -52,7 +52,9 @@ Heed: TypeAlias = Callable[[Any], None]
 class Desk(Protocol):
     """The driver's books: the one place where anything is kept or decided."""
 
-    def order(self, attempt: Attempt, /) -> Order: ...
+    def order(self, attempt: Attempt, soon: Sequence[Attempt], /) -> Order:
+        """What a worker is sent, with whom to make ready for meanwhile."""
+        ...
 
     def keep(self, notice: Notice, /) -> None:
         """Return once what it holds would survive a crash, as far as it asks for that."""

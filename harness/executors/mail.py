@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from harness.types import Attempt, Task, Usage
+from harness.types import Attempt, Environment, Task, Usage
 
 AT_A_TIME = 1000
 """Notices of one visit at the most."""
@@ -35,6 +35,8 @@ class Order:
     """The trace of the try that is to be replayed, by its number."""
     blobs: Mapping[str, bytes] = field(default_factory=dict)
     """What that try kept, as far as it is needed again."""
+    soon: Sequence[tuple[Attempt, Environment]] = ()
+    """Who is likely to come next to the same worker, and what box they will ask for."""
 
 
 @dataclass(frozen=True, slots=True)

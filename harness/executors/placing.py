@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
+from itertools import islice, takewhile
 
 from harness.types import Attempt
 
 AHEAD = 2
 """How far it looks ahead, in attempts for each box of the cluster."""
+BOXES_A_SPARE = 8
+"""A node has a box ready ahead of need, and one more for so many that it holds."""
 
 
 @dataclass(slots=True, eq=False)
@@ -55,6 +57,23 @@ class Placing:
             self._passed[passed] += 1
         self._passed.pop(attempt, None)
         return attempt, berth
+
+    def soon(
+        self, queue: Iterable[Attempt], berth: Berth, berths: Iterable[Berth]
+    ) -> list[Attempt]:
+        """Whom a node is to make ready for: those next in the queue that suit it.
+
+        An image that nobody has will be fetched there for it.
+        """
+        others = set().union(*(other.images for other in berths if other is not berth))
+        suits = (
+            attempt
+            for attempt in queue
+            if self._image_of(attempt) in berth.images or self._image_of(attempt) not in others
+        )
+        found = list(islice(suits, 1 + berth.boxes // BOXES_A_SPARE))
+        berth.images.update(filter(None, map(self._image_of, found)))
+        return found
 
     def _chosen(
         self, ahead: Sequence[Attempt], free: Sequence[Berth], every: Sequence[Berth], most: int

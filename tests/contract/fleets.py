@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -66,9 +66,14 @@ class ToyDesk:
     seated: list[Any] = field(default_factory=list)
     said: list[Any] = field(default_factory=list)
 
-    def order(self, attempt: Attempt, /) -> Order:
+    def order(self, attempt: Attempt, soon: Sequence[Attempt], /) -> Order:
         tries = sum(isinstance(n, Opened) and n.attempt == attempt for n in self.kept)
-        return Order(attempt, task(attempt), tries)
+        return Order(
+            attempt,
+            task(attempt),
+            tries,
+            soon=[(one, task(one).brief.environment) for one in soon],
+        )
 
     def keep(self, notice: Notice, /) -> None:
         assert isinstance(notice, Opened | Line | Kept)

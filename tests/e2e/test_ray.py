@@ -29,6 +29,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.docker]
 IMAGE = f"harness-test-ray:{uuid.uuid4().hex[:12]}"
 TASKS = 9
 STEPS = ["echo a >>log; sleep 1", "cat log; sleep 1", tiny_task.FIX]
+READY_SECONDS = 0.05
 CALLS = TASKS * (len(STEPS) + 1)
 
 
@@ -100,6 +101,7 @@ def test_a_run_ends_once_its_comparison_is_decided(
     assert 2 * 8 <= len(made) < 2 * copies - 6
     by_task = Counter(attempt["task"] for attempt in made)
     assert set(by_task.values()) == {2}, "blocks that began are whole"
+    assert any(r["clocks"]["box"] < READY_SECONDS for r in run.records()), "no box was ahead"
     (stop,) = json.loads((run.into / "run.json").read_text())["stops"]
     assert stop["word"] in ("better", "worse")
     assert not left_of(engine, run.id)

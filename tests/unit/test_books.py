@@ -52,12 +52,13 @@ def test_what_a_worker_says_is_in_the_folder_before_anything_else_is_heard(tmp_p
 
 def test_an_order_brings_the_past_that_is_to_be_replayed_and_no_more(tmp_path: Path) -> None:
     with books(tmp_path) as kept:
-        assert (kept.order(ATTEMPT).tries, kept.order(ATTEMPT).past) == (0, {})
+        first = kept.order(ATTEMPT, [])
+        assert (first.tries, first.past) == (0, {})
         digest = kept.run.store.keep(b"patch")
         for number, said in enumerate((line("try"), submission(digest), line("try")), 1):
             kept.keep(Opened(ATTEMPT, number))
             kept.keep(said)
-        order = kept.order(ATTEMPT)
+        order = kept.order(ATTEMPT, [])
     assert order.tries == 3
     assert order.past == {2: submission(digest).data + b"\n"}
     assert order.blobs == {digest: b"patch"}

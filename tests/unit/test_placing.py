@@ -64,3 +64,17 @@ def test_attempts_without_an_image_spread() -> None:
         queue.remove(chosen[0])
         chosen[1].busy += 1
     assert [berth.busy for berth in berths] == [2, 2]
+
+
+def test_a_node_makes_ready_for_the_next_that_suit_it() -> None:
+    queue = [attempt("y"), attempt("x"), attempt("x", 1), attempt("new")]
+    berth, other = Berth("a", 8, images={"x"}), Berth("b", 8, images={"y"})
+    assert Placing(image_of).soon(queue, berth, [berth, other]) == [attempt("x"), attempt("x", 1)]
+
+
+def test_an_image_that_nobody_has_is_fetched_ahead_on_one_node_alone() -> None:
+    placing, queue = Placing(image_of), [attempt("x"), attempt("y")]
+    first, second = Berth("a", 1), Berth("b", 1)
+    assert placing.soon(queue, first, [first, second]) == [attempt("x")]
+    assert placing.soon(queue, second, [first, second]) == [attempt("y")]
+    assert placing.next(queue, [second]) == (attempt("y"), second)

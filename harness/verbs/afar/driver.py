@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -107,17 +107,18 @@ class Books:
         for attempt in list(self._open):
             self.close(attempt)
 
-    def order(self, attempt: Attempt, /) -> Order:
+    def order(self, attempt: Attempt, soon: Sequence[Attempt], /) -> Order:
         self.close(attempt)
-        store = self.run.store
+        store, tasks = self.run.store, self.run.loaded.tasks
         then = past.latest(store, attempt)
         numbers = [then.number] if then.number else []
         return Order(
             attempt,
-            self.run.loaded.tasks[attempt.task],
+            tasks[attempt.task],
             store.tries(attempt),
             {number: store.traces.path(attempt, number).read_bytes() for number in numbers},
             {then.done.patch: store.fetch(then.done.patch)} if then.done else {},
+            [(one, tasks[one.task].brief.environment) for one in soon],
         )
 
     def keep(self, notice: Notice, /) -> None:

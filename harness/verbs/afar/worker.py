@@ -153,6 +153,8 @@ class Worker:
         meter = LentMeter(self.outbox, limited=self.papers.limited)
         parts = crew.assembly.parts(order.attempt, archive, meter)
         parts = replace(parts, grader=crew.graders.of(order.attempt, order.task))
+        those = [box for one, box in order.soon if not crew.assembly.host.expects(one.condition)]
+        crew.assembly.sandboxes.expect(those)
         boxes, environment = crew.assembly.sandboxes.inner, order.task.brief.environment
         async with AsyncExitStack() as held:
             if isinstance(boxes, Supplied):
