@@ -147,10 +147,18 @@ async def run_attempt(
             ending, submission = await _solved(this, submission)
             grade = await _grade(this, submission)
         except Fault as fault:
+            if _interrupted():
+                raise asyncio.CancelledError from fault
             trace.emit("fault", {"culprit": fault.culprit, "message": fault.message}, sync=True)
             return Faulted(culprit=fault.culprit, message=fault.message, **this.common())
         trace.emit("verdict", codec.dump(grade.verdict), sync=True)
     return Graded(verdict=grade.verdict, ending=ending, **this.common())
+
+
+def _interrupted() -> bool:
+    """Whether we are being ended from outside: what fails on the way out is no machine's fault."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def not_submitted(attempt: Attempt) -> Graded:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -248,3 +251,16 @@ async def test_a_run_without_money_parks_the_attempt(store: RunStore) -> None:
 async def test_somebody_elses_submission_is_graded_as_it_stands(store: RunStore) -> None:
     record = await run_attempt(ATTEMPT, TASK, parts(store, []), Submission(b"yes"))
     assert isinstance(record, Graded) and record.verdict.resolved and record.usage.calls == 0
+
+
+async def test_a_box_that_dies_while_its_run_is_interrupted_is_no_fault(
+    store: RunStore, tmp_path: Path
+) -> None:
+    os.mkfifo(where := tmp_path / "where")
+    wait = f"read -r row </proc/$PPID/stat; echo $row >{where}; sleep 600"
+    running = asyncio.create_task(attempt(parts(store, [says(wait)])))
+    _, _, _, keeper, *_ = (await asyncio.to_thread(where.read_text)).split()
+    os.kill(int(keeper), signal.SIGKILL)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert running.cancelled()
