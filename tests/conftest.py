@@ -104,6 +104,7 @@ class ByFile(LoadFileScheduling):
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    config.option.loadscopereorder = False  # files of few tests are the long ones: not last
     return ByFile(config, log)
 
 
