@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from harness.api import Grader
 from harness.experiment import CONTROLS, PREDICTIONS
 from harness.once import Book, GradedOnce
-from harness.types import Attempt, Task
+from harness.types import Attempt, Submission, Task, TaskId
 from harness.verbs.assemble import Assembly
 from harness.verbs.controls import fingerprint
 
@@ -31,3 +33,22 @@ class Graders:
         """Controls, and patches that are graded again to see whether they get the same."""
         name = self._assembly.conditions[attempt.condition].scaffold.name
         return name in CONTROLS or (name == PREDICTIONS and self._assembly.experiment.repeats > 1)
+
+
+def twins(
+    due: Iterable[Attempt], given: Mapping[tuple[TaskId, str], Submission]
+) -> frozenset[Attempt]:
+    """Attempts whose task and patch are those of one before them, whose verdict will do for them.
+
+    None where patches are graded again to see whether they get the same.
+    """
+    seen, found = set[tuple[TaskId, bytes]](), set[Attempt]()
+    for attempt in due:
+        submission = given.get((attempt.task, attempt.condition))
+        if attempt.repeat or submission is None:
+            continue
+        key = attempt.task, submission.patch
+        if key in seen:
+            found.add(attempt)
+        seen.add(key)
+    return frozenset(found)

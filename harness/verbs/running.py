@@ -27,7 +27,7 @@ from harness.types import Attempt, Culprit, Environment, Record, Submission, Tas
 from harness.verbs.afar.driver import Afar, Run, on_nodes
 from harness.verbs.assemble import Address, Assembly, recipes
 from harness.verbs.deciding import Watch
-from harness.verbs.graders import Graders
+from harness.verbs.graders import Graders, twins
 from harness.verbs.loading import Asked, Loaded, tell
 from harness.verbs.supply import ordered, pinning, supplied
 from results.manifest import manifest
@@ -147,6 +147,9 @@ async def _each(
 ) -> None:
     if not job.afar:
         await _prepare(job, due)
+        # Whoever waited for another's verdict on the same patch would hold a seat meanwhile.
+        later = twins(due, job.submissions or {})
+        due = sorted(due, key=later.__contains__)
         due = await ordered(job.assembly, due, stops=job.experiment.stop_when is not None)
     with bar(len(due), job.folder.name, quiet=job.quiet) as shown:
         job.assembly.pools.tell(shown.say)
@@ -182,6 +185,7 @@ async def _executor(
 def _here(job: Job, store: RunStore, meter: RunMeter, due: list[Attempt]) -> Work:
     place = {attempt: at for at, attempt in enumerate(due, 1)}
     graders = Graders(job.assembly, store)
+    later = twins(due, job.submissions or {})
 
     async def work(attempt: Attempt) -> Record:
         task = job.loaded.tasks[attempt.task]
@@ -193,7 +197,9 @@ def _here(job: Job, store: RunStore, meter: RunMeter, due: list[Attempt]) -> Wor
         given = job.submissions.get((attempt.task, attempt.condition))
         if given is None:
             return not_submitted(attempt)
-        _expect_graders(job, due[place[attempt] - 1 : place[attempt] + job.experiment.width])
+        if attempt not in later:
+            soon = due[place[attempt] - 1 : place[attempt] + job.experiment.width]
+            _expect_graders(job, [one for one in soon if one not in later])
         return await run_attempt(attempt, task, parts, given)
 
     return work
@@ -202,13 +208,14 @@ def _here(job: Job, store: RunStore, meter: RunMeter, due: list[Attempt]) -> Wor
 def _expect_graders(job: Job, soon: list[Attempt]) -> None:
     """Have the boxes ready in which the next submissions will be graded.
 
-    The first box of the first attempt is what it opens now; one patch of several is graded once.
+    The first box of the first attempt is what it opens now.
     """
     given = job.submissions or {}
-    named = [(a.task, given[a.task, a.condition]) for a in soon if (a.task, a.condition) in given]
     opened = list[Environment]()
-    for name, _ in dict.fromkeys(named):
-        task = job.loaded.tasks[name]
+    for attempt in soon:
+        if (attempt.task, attempt.condition) not in given:
+            continue
+        task = job.loaded.tasks[attempt.task]
         grader = job.assembly.grader(task.grader)
         opened += grader.opens(task) if isinstance(grader, Foreseen) else ()
     job.assembly.sandboxes.expect(opened[1:])

@@ -64,3 +64,19 @@ def test_each_model_of_a_file_is_a_condition_and_times_grades_again(tmp_path: Pa
     found = {c["label"].split(" ")[0]: c["raw"] for c in answer["conditions"]}
     assert (found["gold"]["graded"], found["gold"]["resolved"]) == (6, 6)
     assert (found["none"]["graded"], found["none"]["resolved"]) == (6, 0)
+
+
+def test_a_patch_of_two_systems_is_graded_once_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    patches = [
+        {"instance_id": id_, "patch": gold(id_), "prefix": prefix}
+        for id_ in (SOLVED, FAILED)
+        for prefix in ("one", "two")
+    ]
+    predictions = tmp_path / "patches.json"
+    predictions.write_text(json.dumps(patches))
+
+    graded(tmp_path, predictions, "--width", "1")
+
+    lines = (tmp_path / "run" / "ledger.jsonl").read_bytes().splitlines()
+    facts = [json.loads(line)["facts"] for line in lines]
+    assert [f["grade_reused"] for f in facts if "grade_reused" in f] == [False, False, True, True]

@@ -10,8 +10,9 @@ import pytest
 from harness.errors import Fault
 from harness.once import GradedOnce, revision
 from harness.sandboxes.host import Host
-from harness.types import Brief, Environment, Grade, Submission, Task, TaskId, Verdict
+from harness.types import Attempt, Brief, Environment, Grade, Submission, Task, TaskId, Verdict
 from harness.verbs.afar.lent import NodeBook
+from harness.verbs.graders import twins
 from results.store import RunStore
 
 pytestmark = pytest.mark.anyio
@@ -118,3 +119,16 @@ def test_a_grader_whose_code_changes_has_another_revision(
     before = revision(Mine)
     (package / "main.py").write_text("changed = True\n")
     assert revision(Mine) != before
+
+
+def test_of_equal_patches_of_a_task_all_but_the_first_are_twins() -> None:
+    a, b = TaskId("a"), TaskId("b")
+    due = [Attempt(task, system, 0) for task in (a, b) for system in ("x", "y", "z")]
+    patches = {(a, "x"): b"1", (a, "y"): b"1", (a, "z"): b"2", (b, "x"): b"1", (b, "z"): b"1"}
+    given = {key: Submission(patch) for key, patch in patches.items()}
+    assert twins(due, given) == {Attempt(a, "y", 0), Attempt(b, "z", 0)}
+
+
+def test_a_patch_that_is_graded_several_times_on_purpose_is_no_twin() -> None:
+    due = [Attempt(TaskId("a"), "x", repeat) for repeat in range(3)]
+    assert not twins(due, {(TaskId("a"), "x"): FIXED})
