@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import docker
@@ -19,20 +18,6 @@ from tests.e2e.tiny_run import TinyRun, left_of, meeting_those_who_wait
 from tests.e2e.tiny_task import EVAL_THAT_WAITS, FIX, WAIT
 
 OURS = uuid.uuid4().hex[:12]
-IMAGE = f"harness-test-tiny:{OURS}"
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[docker.DockerClient]:
-    client = docker.from_env()
-    yield client
-    client.close()
-
-
-@pytest.fixture(scope="module")
-def image(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with tiny_task.image(engine, IMAGE, tmp_path_factory.mktemp("image")) as name:
-        yield name
 
 
 @pytest.mark.docker

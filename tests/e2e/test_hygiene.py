@@ -10,34 +10,18 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import docker
 import pytest
 
-from tests.e2e import tiny_task
 from tests.e2e.commands import command, environment, harness
 from tests.e2e.endpoints import Script, serving
 from tests.e2e.tiny_run import TinyRun, boxes, left_of
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 60.0
-
-
-@pytest.fixture
-def engine() -> Iterator[docker.DockerClient]:
-    client = docker.from_env()
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def image(engine: docker.DockerClient, tmp_path: Path) -> Iterator[str]:
-    name = f"harness-test-tiny:{uuid.uuid4().hex[:12]}"
-    with tiny_task.image(engine, name, tmp_path / "image") as made:
-        yield made
 
 
 def left_by(pid: int) -> list[str]:

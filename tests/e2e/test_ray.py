@@ -26,24 +26,10 @@ from tests.e2e.test_crash import HEEDING_INTERRUPTS
 from tests.e2e.tiny_run import TinyRun, left_of
 
 pytestmark = [pytest.mark.cluster, pytest.mark.docker]
-IMAGE = f"harness-test-ray:{uuid.uuid4().hex[:12]}"
 TASKS = 9
 STEPS = ["echo a >>log; sleep 1", "cat log; sleep 1", tiny_task.FIX]
 READY_SECONDS = 0.05
 CALLS = TASKS * (len(STEPS) + 1)
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[docker.DockerClient]:
-    client = docker.from_env()
-    yield client
-    client.close()
-
-
-@pytest.fixture(scope="module")
-def image(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with tiny_task.image(engine, IMAGE, tmp_path_factory.mktemp("image")) as name:
-        yield name
 
 
 @pytest.fixture(scope="module")
