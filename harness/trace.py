@@ -59,6 +59,7 @@ class Journal:
         self._known: set[str] = set()
         self._asked: tuple[Message, ...] = ()
         self._shown: list[str] = []
+        self._hash = _hash("")
 
     def next_output(self) -> Event | None:
         """What the same command gave in the earlier try, if that try came so far."""
@@ -77,29 +78,31 @@ class Journal:
 
     def ask(self, request: Request) -> str:
         """Write what is new in a request; return a mark of the whole of it."""
-        # Told by identity: to look at each message again would make a long talk slow.
-        old = [*map(operator.is_, self._asked, request.messages), False].index(False)
+        old = _begin_alike(self._asked, request.messages)
         fresh = request.messages[old:]
         new = [_mark(message) for message in fresh]
         for mark, message in zip(new, fresh, strict=True):
             if mark not in self._known:
                 self._known.add(mark)
                 self.trace.emit("message", {"id": mark, "message": codec.dump(message)})
-        marks = self._shown[:old] + new
         same = old + _common(self._shown[old:], new)
+        if old < len(self._shown):
+            self._shown, self._hash = self._shown[:old], _hash("".join(self._shown[:old]))
+        self._shown += new
+        self._hash.update("".join(new).encode())
         tools = [tool.name for tool in request.tools]
         self.trace.emit(
             "request",
             {
                 "n": self.calls,
                 "keep": same,
-                "then": marks[same:],
+                "then": self._shown[same:],
                 "tools": tools,
                 "seed": request.seed,
             },
         )
-        self._asked, self._shown = request.messages, marks
-        return hashlib.blake2b("".join(marks).encode(), digest_size=12).hexdigest()
+        self._asked = request.messages
+        return self._hash.hexdigest()
 
     def answered(self, request: str, told: Told, *, live: bool) -> None:
         """Write a reply to the request with that mark, on disk before anyone acts on it."""
@@ -145,16 +148,30 @@ class Journal:
 
 def mark_of(request: Request) -> str:
     """A mark of all that a request shows the model."""
-    marks = "".join(map(_mark, request.messages))
-    return hashlib.blake2b(marks.encode(), digest_size=12).hexdigest()
+    return _hash("".join(map(_mark, request.messages))).hexdigest()
 
 
 @remembered
 @lru_cache(maxsize=1 << 14)
 def _mark(message: Message) -> str:
     # What is sealed stands apart, so that marks made before there was any still hold.
-    plain = (repr(message) + message.sealed).encode(errors="surrogatepass")
-    return hashlib.blake2b(plain, digest_size=12).hexdigest()
+    return _hash(repr(message) + message.sealed).hexdigest()
+
+
+def _hash(text: str) -> hashlib.blake2b:
+    return hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=12)
+
+
+def _begin_alike(a: tuple[Message, ...], b: tuple[Message, ...]) -> int:
+    """How many messages of a talk are those of the one before it.
+
+    Told by identity: to look at each message again would make a long talk slow. For one that has
+    only grown the comparison of tuples does that, and fastest.
+    """
+    end = len(a)
+    if a and end <= len(b) and a[-1] is b[end - 1] and a == b[:end]:
+        return end
+    return [*map(operator.is_, a, b), False].index(False)
 
 
 def _common(a: Sequence[str], b: Sequence[str]) -> int:

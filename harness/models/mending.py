@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import chain
 
 from harness.models.wires.remembered import growing
 from harness.types import Message, Reply, Request, ToolCall
@@ -18,26 +17,27 @@ def mended(reply: Reply, request: Request) -> Reply:
     calls = reply.message.calls
     if not calls:
         return reply
-    taken = set(chain.from_iterable(_ids(request.messages)))
-    named = tuple(_named(calls, taken))
+    named = tuple(_named(calls, _ids(request.messages)))
     return reply if named == calls else _with(reply, named)
 
 
 def _named(calls: tuple[ToolCall, ...], taken: set[str]) -> Iterator[ToolCall]:
+    own = set[str]()
     for call in calls:
-        id_, at = call.id, len(taken)
-        while not id_ or id_ in taken:
+        id_, at = call.id, len(taken) + len(own)
+        while not id_ or id_ in taken or id_ in own:
             # Nine letters and digits: Mistral's templates take nothing else.
             id_, at = f"call{at:05d}", at + 1
-        taken.add(id_)
+        own.add(id_)
         yield replace(call, id=id_)
 
 
-def _of_calls(message: Message) -> tuple[str, ...]:
-    return tuple(call.id for call in message.calls)
+def _with_those_of(ids: set[str], message: Message) -> set[str]:
+    ids.update(call.id for call in message.calls)
+    return ids
 
 
-_ids = growing(_of_calls)
+_ids = growing(set[str], _with_those_of)
 
 
 def _with(reply: Reply, calls: tuple[ToolCall, ...]) -> Reply:

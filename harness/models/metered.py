@@ -36,12 +36,12 @@ class Metered:
 
 def size(request: Request) -> int:
     """About the bytes that the request will have."""
-    return sum(_sizes(request.messages)) + sum(len(t.parameters) for t in request.tools)
+    return _size(request.messages) + sum(len(t.parameters) for t in request.tools)
 
 
-def _size(message: Message) -> int:
+def _with_that_of(so_far: int, message: Message) -> int:
     said = [message.content, message.reasoning or "", *(c.arguments for c in message.calls)]
-    return sum(len(text.encode(errors="surrogatepass")) for text in said)
+    return so_far + sum(len(text.encode(errors="surrogatepass")) for text in said)
 
 
-_sizes = growing(_size)
+_size = growing(int, _with_that_of)

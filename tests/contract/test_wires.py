@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -213,3 +214,24 @@ def test_events_are_read_as_the_standard_says() -> None:
         b'\xef\xbb\xbfevent: a\r\ndata: {\r\ndata:  "x"\r\n: note\r\nid: 1\r\n\r\ndata:y\n\ndata: z'
     )
     assert list(events([raw])) == [Event('{\n "x"', "a"), Event("y"), Event("z")]
+
+
+MESSAGES = st.one_of(
+    st.builds(Message, st.sampled_from(["user", "system"]), st.text("ab \n", max_size=3)),
+    st.builds(Message, st.just("assistant"), st.text("ab", max_size=3), st.just(CALLS)),
+    st.builds(lambda said: Message("assistant", said), st.text("ab", max_size=3)),
+    st.builds(lambda said: Message("tool", said, call_id="c1"), st.text("ab", max_size=3)),
+)
+
+
+@wires
+@given(st.lists(MESSAGES, max_size=12), st.sampled_from(["off", "5m"]))
+def test_a_conversation_that_grew_is_the_same_body_as_one_that_came_at_once(
+    wire: str, talk: list[Message], cache: str
+) -> None:
+    settings = {"model": "m", **({"cache": cache} if wire == "messages" else {})}
+    for end in range(len(talk) + 1):
+        grown = WIRES[wire].encode(Request(tuple(talk[:end])), settings)
+        fresh = Request(tuple(replace(message) for message in talk[:end]))
+        assert grown == WIRES[wire].encode(fresh, settings)
+    assert json.loads(grown)

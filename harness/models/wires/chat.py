@@ -55,7 +55,12 @@ def encode(request: Request, settings: Mapping[str, Any]) -> bytes:
     if request.stop:
         head["stop"] = list(request.stop)
     fields = json.dumps(head)[1:-1]
-    parts = [b"{", fields.encode(), b', "messages": [', b",".join(_messages(request.messages))]
+    parts: list[bytes | bytearray] = [
+        b"{",
+        fields.encode(),
+        b', "messages": [',
+        _messages(request.messages),
+    ]
     if request.tools:
         parts += [b'], "tools": [', b",".join(map(_tool, request.tools))]
     return b"".join([*parts, b"]}"])
@@ -87,7 +92,14 @@ def _message(message: Message) -> bytes:
     return json.dumps(wire | sealed.get("fields", {})).encode()
 
 
-_messages = growing(_message)
+def _appended(messages: bytearray, message: Message) -> bytearray:
+    if messages:
+        messages += b","
+    messages += _message(message)
+    return messages
+
+
+_messages = growing(bytearray, _appended)
 
 
 @lru_cache(maxsize=256)

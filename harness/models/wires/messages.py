@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.models.wires import reading
 from harness.models.wires.reading import Cut, NotAReply, as_a, count, payload_of, text, written
+from harness.models.wires.remembered import growing
 from harness.models.wires.sealing import interleaved, seal, unseal
 from harness.models.wires.sse import Event
 from harness.types import Finish, Message, Reply, Request, Tool, ToolCall, Usage
@@ -55,10 +56,14 @@ def encode(request: Request, settings: Mapping[str, Any]) -> bytes:
     if request.stop:
         head["stop_sequences"] = list(request.stop)
     system = [m for m in request.messages if m.role == "system"]
-    turns = _turns([m for m in request.messages if m.role != "system"], mark)
+    said = tuple(m for m in request.messages if m.role != "system")
+    last = _last_turns(said)
+    settled, _ = _settled(said[:last])
     if blocks := [{"type": "text", "text": m.content} for m in system if m.content.strip()]:
         head["system"] = [*blocks[:-1], *({**b, **mark} for b in blocks[-1:])]
-    parts = [b"{", json.dumps(head)[1:-1].encode(), b', "messages": [', b",".join(turns)]
+    start = f'{{{json.dumps(head)[1:-1]}, "messages": ['.encode()
+    parts: list[bytes | bytearray] = [start, settled, b"]}," if settled else b""]
+    parts.append(b",".join(_turns(said[last:], mark)))
     if request.tools:
         parts += [b'], "tools": [', b",".join(map(_tool, request.tools))]
     return b"".join([*parts, b"]}"])
@@ -69,6 +74,36 @@ def _mark(cache: str) -> dict[str, Any]:
         return {}
     longer = {} if cache == "5m" else {"ttl": cache}
     return {"cache_control": {"type": "ephemeral", **longer}}
+
+
+def _last_turns(messages: Sequence[Message]) -> int:
+    """Where the last two turns of the user begin, before which nothing is marked."""
+    at = len(messages)
+    for _ in range(2):
+        while at and messages[at - 1].role == "assistant":
+            at -= 1
+        while at and messages[at - 1].role != "assistant":
+            at -= 1
+    return at
+
+
+def _appended(so_far: tuple[bytearray, bool], message: Message) -> tuple[bytearray, bool]:
+    """With one more message; whether the turn that it stands in, still open, is the assistant's."""
+    turns, last = so_far
+    assistant = message.role == "assistant"
+    if turns and assistant == last:
+        turns += b", "
+    else:
+        turns += (b"]}," if turns else b"") + _opening(assistant)
+    turns += _blocks(message, "")
+    return turns, assistant
+
+
+_settled = growing(lambda: (bytearray(), False), _appended)
+
+
+def _opening(assistant: bool) -> bytes:
+    return b'{"role": "assistant", "content": [' if assistant else b'{"role": "user", "content": ['
 
 
 def _turns(messages: Sequence[Message], mark: Mapping[str, Any]) -> list[bytes]:
@@ -85,8 +120,7 @@ def _turns(messages: Sequence[Message], mark: Mapping[str, Any]) -> list[bytes]:
     for at, (assistant, said) in enumerate(turns):
         blocks = [_blocks(message, "") for message in said[:-1]]
         blocks.append(_blocks(said[-1], mark_text if at in marked else ""))
-        opening = b'{"role": "assistant"' if assistant else b'{"role": "user"'
-        wires.append(opening + b', "content": [' + b", ".join(blocks) + b"]}")
+        wires.append(_opening(assistant) + b", ".join(blocks) + b"]}")
     return wires
 
 

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from harness.types import Message
 
+S = TypeVar("S")
 T = TypeVar("T")
 _NEW = 64
 """More messages than these no step adds to its conversation."""
@@ -37,28 +38,31 @@ def remembered(make: Callable[[Message], T], *, most: int = 1 << 14) -> Callable
 
 
 def growing(
-    make: Callable[[Message], T], *, most: int = 1 << 10
-) -> Callable[[tuple[Message, ...]], list[T]]:
-    """What `make` makes of each message of a conversation, of which only what is new is looked at.
+    start: Callable[[], S], add: Callable[[S, Message], S], *, most: int = 1 << 10
+) -> Callable[[tuple[Message, ...]], S]:
+    """What `add` makes of a conversation, message by message, of which only what is new is added.
 
-    The list is the next caller's as well, who may add to it: use it at once. So many conversations
-    are kept at most; then all are forgotten at once.
+    What comes back is the next caller's as well, and grows with the conversation: use it at once.
+    So many conversations are kept at most; then all are forgotten at once.
     """
-    kept: dict[int, tuple[tuple[Message, ...], list[T]]] = {}
+    kept: dict[int, tuple[tuple[Message, ...], S]] = {}
 
-    def over(messages: tuple[Message, ...]) -> list[T]:
-        old, made = 0, list[T]()
+    def over(messages: tuple[Message, ...]) -> S:
+        old, made = 0, start()
         for end in range(len(messages), max(0, len(messages) - _NEW), -1):
             known, of_known = kept.get(id(messages[end - 1]), ((), made))
-            if len(known) == end and known == messages[:end]:
+            if len(known) == end and (known is messages or known == messages[:end]):
                 old, made = end, of_known
-                del kept[id(messages[end - 1])]
                 break
-        made += map(make, messages[old:])
+        if old == len(messages):
+            return made
+        if old:
+            del kept[id(messages[old - 1])]
+        for message in messages[old:]:
+            made = add(made, message)
         if len(kept) >= most:
             kept.clear()
-        if messages:
-            kept[id(messages[-1])] = messages, made  # which keeps the ids of all of them
+        kept[id(messages[-1])] = messages, made  # which keeps the ids of all of them
         return made
 
     return over

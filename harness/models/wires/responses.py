@@ -13,7 +13,7 @@ from typing import Any
 from harness.errors import UsageError
 from harness.models.wires import reading
 from harness.models.wires.reading import Cut, NotAReply, as_a, count, payload_of, text, written
-from harness.models.wires.remembered import remembered
+from harness.models.wires.remembered import growing, remembered
 from harness.models.wires.sealing import interleaved, seal, unseal
 from harness.models.wires.sse import Event
 from harness.types import Finish, Message, Reply, Request, Tool, ToolCall, Usage
@@ -46,11 +46,11 @@ def encode(request: Request, settings: Mapping[str, Any]) -> bytes:
     if request.stop:
         raise UsageError("wire=responses knows no stop sequences; use wire=chat")
     head = dict(settings)
-    said = list(request.messages)
+    said = request.messages
     if said and said[0].role == "system":
-        head["instructions"] = said.pop(0).content
-    items = b", ".join(filter(None, map(_items, said)))
-    parts = [b"{", json.dumps(head)[1:-1].encode(), b', "input": [', items]
+        head["instructions"], said = said[0].content, said[1:]
+    start = f'{{{json.dumps(head)[1:-1]}, "input": ['.encode()
+    parts: list[bytes | bytearray] = [start, _input(said)]
     if request.tools:
         parts += [b'], "tools": [', b", ".join(map(_tool, request.tools))]
     return b"".join([*parts, b"]}"])
@@ -75,6 +75,15 @@ def _items(message: Message) -> bytes:
         for call in message.calls
     ]
     return json.dumps(interleaved(parts, unseal("responses", message.sealed)))[1:-1].encode()
+
+
+def _appended(items: bytearray, message: Message) -> bytearray:
+    if more := _items(message):
+        items += b", " + more if items else more
+    return items
+
+
+_input = growing(bytearray, _appended)
 
 
 @lru_cache(maxsize=256)
