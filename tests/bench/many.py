@@ -1,13 +1,18 @@
 """1,000 attempts in flight in one process at an endpoint that takes a second to answer.
 
-On `host` boxes, and 64 with Docker. Ideal is what the endpoint's latency alone takes. CPU and
-memory are this process's own; a box's shell and keeper are processes of their own, as are its
-commands. Boxes are opened and each has run a command before anything is measured, and closed after.
+`MANY_LATENCY=5`: five seconds.
+
+On `host` boxes, and 64 with Docker. Ideal is what the endpoint's latency alone takes; what this
+machine makes of it is told by as many bare talkers, each with the package's own `post` of a ready
+body and a shell that stays. CPU and memory are this process's own; a box's shell and keeper are
+processes of their own, as are its commands. Boxes are opened and each has run a command before
+anything is measured, and closed after.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 import time
 from collections import Counter
@@ -23,9 +28,9 @@ from harness.types import Attempt, Record, Reply, Request, TaskId
 from results.store import RunStore
 from tests.bench.endpoint import Manner, endpoint
 from tests.bench.figures import Figure, Took, resident_mb, timed
-from tests.bench.parts import TASK, connection, parts
+from tests.bench.parts import TASK, body, connection, parts, plain_client, post
 
-LATENCY, STEPS = 1.0, 10
+WIDTH, LATENCY, STEPS = 1000, float(os.environ.get("MANY_LATENCY", "1")), 10
 
 
 class Together:
@@ -53,14 +58,49 @@ class Together:
 
 
 async def measure() -> list[Figure]:
+    bare = await _bare(WIDTH)
     docker = Docker()
     try:
-        return [*await _flight(1000, Host(), "host"), *await _flight(64, docker, "Docker")]
+        return [
+            *await _flight(WIDTH, Host(), "host", bare),
+            *await _flight(64, docker, "Docker"),
+        ]
     finally:
         docker.close()
 
 
-async def _flight(width: int, boxes: Any, kind: str) -> list[Figure]:
+async def _bare(width: int) -> Took:
+    """The same rounds with nothing of ours in them."""
+    ready, argv = body(), ("sh",)
+    with endpoint(Manner(latency=LATENCY)) as served:
+        client = plain_client(served.url)
+        start, pipe = asyncio.Barrier(width), asyncio.subprocess.PIPE
+        began = list[tuple[float, float]]()
+
+        async def talk() -> None:
+            shell = await asyncio.create_subprocess_exec(*argv, stdin=pipe, stdout=pipe)
+            assert shell.stdin and shell.stdout
+            for step in range(1 + STEPS):
+                if step == 1:
+                    await start.wait()
+                    began.append((time.monotonic(), time.process_time()))
+                await post(client, ready)
+                shell.stdin.write(b"bash -c true </dev/null 2>&1; echo done\n")
+                await shell.stdout.readline()
+            shell.stdin.close()
+            ended.append((time.monotonic(), time.process_time()))
+            await shell.wait()
+
+        ended = list[tuple[float, float]]()
+        async with asyncio.TaskGroup() as group:
+            for _ in range(width):
+                group.create_task(talk())
+        await client.close()
+    (wall, cpu), (wall_then, cpu_then) = max(ended), min(began)
+    return Took(wall - wall_then, cpu - cpu_then)
+
+
+async def _flight(width: int, boxes: Any, kind: str, bare: Took | None = None) -> list[Figure]:
     before = resident_mb()
     with endpoint(Manner(latency=LATENCY)) as served, tempfile.TemporaryDirectory() as folder:
         model = connection(served.url)
@@ -77,7 +117,12 @@ async def _flight(width: int, boxes: Any, kind: str) -> list[Figure]:
         most = served.stats().most_at_once
     took = meeting.ended[-1][0]
     memory = max(resident for _, resident in meeting.ended) - before
-    return _figures(took, memory, (width, kind, most))
+    figures = _figures(took, memory, (width, kind, most))
+    if bare:
+        what = f"{width:,} in flight on {kind}: wall beside bare posts and shells"
+        both = f"{took.wall:.1f} s", f"{bare.wall:.1f} s, {bare.cpu:.1f} s of CPU"
+        figures.append(Figure(what, took.wall / bare.wall, 1.5, "x", *both))
+    return figures
 
 
 def _figures(took: Took, memory: float, flight: tuple[int, str, int]) -> list[Figure]:
