@@ -28,6 +28,7 @@ from harness.api import (
 from harness.errors import Fault, LimitReached, UsageError, blame
 from harness.meter import Meter, RunMeter
 from harness.models.metered import Estimate, Metered, unknown
+from harness.models.wires.remembered import remembering
 from harness.trace import Journal, Recorded, Watched
 from harness.types import (
     Attempt,
@@ -135,7 +136,7 @@ async def run_attempt(
     """
     archive, earlier = parts.archive, past.latest(parts.archive, attempt)
     number = archive.tries(attempt) + 1
-    with archive.trace(attempt, number) as trace:
+    with archive.trace(attempt, number) as trace, remembering():
         trace.emit(
             "try", {"attempt": codec.dump(attempt), "number": number, "from": earlier.number}
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from harness.models.wires.remembered import growing
+from harness.models.wires.remembered import in_pieces
 from harness.types import Message, Reply, Request, ToolCall
 
 
@@ -21,23 +21,21 @@ def mended(reply: Reply, request: Request) -> Reply:
     return reply if named == calls else _with(reply, named)
 
 
-def _named(calls: tuple[ToolCall, ...], taken: set[str]) -> Iterator[ToolCall]:
+def _named(calls: tuple[ToolCall, ...], taken: list[set[str]]) -> Iterator[ToolCall]:
     own = set[str]()
+    taken = [*taken, own]
     for call in calls:
-        id_, at = call.id, len(taken) + len(own)
-        while not id_ or id_ in taken or id_ in own:
+        id_, at = call.id, sum(map(len, taken))
+        while not id_ or any(id_ in those for those in taken):
             # Nine letters and digits: Mistral's templates take nothing else.
             id_, at = f"call{at:05d}", at + 1
         own.add(id_)
         yield replace(call, id=id_)
 
 
-def _with_those_of(ids: set[str], message: Message) -> set[str]:
-    ids.update(call.id for call in message.calls)
-    return ids
-
-
-_ids = growing(set[str], _with_those_of)
+@in_pieces
+def _ids(messages: tuple[Message, ...]) -> set[str]:
+    return {call.id for message in messages for call in message.calls}
 
 
 def _with(reply: Reply, calls: tuple[ToolCall, ...]) -> Reply:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.api import Model
 from harness.errors import blame
 from harness.meter import ONE_CALL, Meter
-from harness.models.wires.remembered import growing
+from harness.models.wires.remembered import in_pieces
 from harness.types import Message, Reply, Request, Usage
 
 Estimate = Callable[[int, int | None], Usage]
@@ -36,12 +36,11 @@ class Metered:
 
 def size(request: Request) -> int:
     """About the bytes that the request will have."""
-    return _size(request.messages) + sum(len(t.parameters) for t in request.tools)
+    return sum(_sizes(request.messages)) + sum(len(t.parameters) for t in request.tools)
 
 
-def _with_that_of(so_far: int, message: Message) -> int:
-    said = [message.content, message.reasoning or "", *(c.arguments for c in message.calls)]
-    return so_far + sum(len(text.encode(errors="surrogatepass")) for text in said)
-
-
-_size = growing(int, _with_that_of)
+@in_pieces
+def _sizes(messages: tuple[Message, ...]) -> int:
+    said = [text for m in messages for text in (m.content, m.reasoning or "")]
+    said += [call.arguments for message in messages for call in message.calls]
+    return sum(len(text.encode(errors="surrogatepass")) for text in said)

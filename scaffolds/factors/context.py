@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Protocol
 
 from harness.api import Model
@@ -183,6 +184,7 @@ def _opening(transcript: Sequence[Message], added: str = "") -> Sequence[Message
     return (*first, replace(task, content=told))
 
 
+@lru_cache(maxsize=1 << 14)
 def _elided(message: Message) -> Message:
     note = f"[output of {len(message.content)} characters left out; run it again if it matters]"
     if message.role == "assistant" or len(message.content) <= len(note):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from harness import codec
 from harness.models.wires.reading import Cut, NotAReply, fold
+from harness.models.wires.remembered import PIECE, remembering
 from harness.models.wires.sse import Event, Parser, events
 from harness.models.wires.table import WIRES
 from harness.types import Message, Reply, Request, Tool, ToolCall, Usage
@@ -225,13 +226,14 @@ MESSAGES = st.one_of(
 
 
 @wires
-@given(st.lists(MESSAGES, max_size=12), st.sampled_from(["off", "5m"]))
+@given(st.lists(MESSAGES, max_size=2 * PIECE), st.sampled_from(["off", "5m"]))
 def test_a_conversation_that_grew_is_the_same_body_as_one_that_came_at_once(
     wire: str, talk: list[Message], cache: str
 ) -> None:
     settings = {"model": "m", **({"cache": cache} if wire == "messages" else {})}
-    for end in range(len(talk) + 1):
-        grown = WIRES[wire].encode(Request(tuple(talk[:end])), settings)
-        fresh = Request(tuple(replace(message) for message in talk[:end]))
-        assert grown == WIRES[wire].encode(fresh, settings)
+    with remembering():
+        for end in range(len(talk) + 1):
+            grown = WIRES[wire].encode(Request(tuple(talk[:end])), settings)
+            fresh = Request(tuple(replace(message) for message in talk[:end]))
+            assert grown == WIRES[wire].encode(fresh, settings)
     assert json.loads(grown)

@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.models.wires import reading
 from harness.models.wires.reading import Cut, NotAReply, as_a, count, payload_of, text, written
-from harness.models.wires.remembered import growing, remembered
+from harness.models.wires.remembered import in_pieces, remembered
 from harness.models.wires.sealing import seal, unseal
 from harness.models.wires.sse import Event
 from harness.types import Finish, Message, Reply, Request, Tool, ToolCall, Usage
@@ -54,20 +54,14 @@ def encode(request: Request, settings: Mapping[str, Any]) -> bytes:
         head["seed"] = request.seed
     if request.stop:
         head["stop"] = list(request.stop)
-    fields = json.dumps(head)[1:-1]
-    parts: list[bytes | bytearray] = [
-        b"{",
-        fields.encode(),
-        b', "messages": [',
-        _messages(request.messages),
-    ]
+    start = f'{{{json.dumps(head)[1:-1]}, "messages": ['.encode()
+    parts = [start, b",".join(_messages(request.messages))]
     if request.tools:
         parts += [b'], "tools": [', b",".join(map(_tool, request.tools))]
     return b"".join([*parts, b"]}"])
 
 
 @remembered
-@lru_cache(maxsize=1 << 14)
 def _message(message: Message) -> bytes:
     wire: dict[str, Any] = {"role": message.role, "content": message.content}
     sealed = unseal("chat", message.sealed) or {}
@@ -92,14 +86,9 @@ def _message(message: Message) -> bytes:
     return json.dumps(wire | sealed.get("fields", {})).encode()
 
 
-def _appended(messages: bytearray, message: Message) -> bytearray:
-    if messages:
-        messages += b","
-    messages += _message(message)
-    return messages
-
-
-_messages = growing(bytearray, _appended)
+@in_pieces
+def _messages(messages: tuple[Message, ...]) -> bytes:
+    return b",".join(map(_message, messages))
 
 
 @lru_cache(maxsize=256)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 from harness.models.wires import reading
 from harness.models.wires.reading import Cut, NotAReply, as_a, count, payload_of, text, written
-from harness.models.wires.remembered import growing
+from harness.models.wires.remembered import in_pieces, remembered
 from harness.models.wires.sealing import interleaved, seal, unseal
 from harness.models.wires.sse import Event
 from harness.types import Finish, Message, Reply, Request, Tool, ToolCall, Usage
@@ -58,12 +59,11 @@ def encode(request: Request, settings: Mapping[str, Any]) -> bytes:
     system = [m for m in request.messages if m.role == "system"]
     said = tuple(m for m in request.messages if m.role != "system")
     last = _last_turns(said)
-    settled, _ = _settled(said[:last])
+    turns = [_joined(_stretches(said[:last])), *_turns(said[last:], mark)]
     if blocks := [{"type": "text", "text": m.content} for m in system if m.content.strip()]:
         head["system"] = [*blocks[:-1], *({**b, **mark} for b in blocks[-1:])]
     start = f'{{{json.dumps(head)[1:-1]}, "messages": ['.encode()
-    parts: list[bytes | bytearray] = [start, settled, b"]}," if settled else b""]
-    parts.append(b",".join(_turns(said[last:], mark)))
+    parts = [start, b",".join(filter(None, turns))]
     if request.tools:
         parts += [b'], "tools": [', b",".join(map(_tool, request.tools))]
     return b"".join([*parts, b"]}"])
@@ -87,19 +87,39 @@ def _last_turns(messages: Sequence[Message]) -> int:
     return at
 
 
-def _appended(so_far: tuple[bytearray, bool], message: Message) -> tuple[bytearray, bool]:
-    """With one more message; whether the turn that it stands in, still open, is the assistant's."""
-    turns, last = so_far
-    assistant = message.role == "assistant"
-    if turns and assistant == last:
-        turns += b", "
-    else:
-        turns += (b"]}," if turns else b"") + _opening(assistant)
-    turns += _blocks(message, "")
-    return turns, assistant
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Messages as they stand in a body, without where their first turn begins and the last ends."""
+
+    text: bytes
+    first: bool
+    """Whether the first turn is the assistant's."""
+    last: bool
 
 
-_settled = growing(lambda: (bytearray(), False), _appended)
+@in_pieces
+def _stretches(messages: tuple[Message, ...]) -> _Stretch:
+    first = last = messages[0].role == "assistant"
+    parts = [_blocks(messages[0])]
+    for message in messages[1:]:
+        assistant = message.role == "assistant"
+        parts += [_between(last, assistant), _blocks(message)]
+        last = assistant
+    return _Stretch(b"".join(parts), first, last)
+
+
+def _joined(stretches: list[_Stretch]) -> bytes:
+    if not stretches:
+        return b""
+    parts = [_opening(stretches[0].first), stretches[0].text]
+    for before, stretch in pairwise(stretches):
+        parts += [_between(before.last, stretch.first), stretch.text]
+    return b"".join([*parts, b"]}"])
+
+
+def _between(last: bool, assistant: bool) -> bytes:
+    """What stands between two messages, of which the turns are whose."""
+    return b", " if last == assistant else b"]}," + _opening(assistant)
 
 
 def _opening(assistant: bool) -> bytes:
@@ -115,22 +135,25 @@ def _turns(messages: Sequence[Message], mark: Mapping[str, Any]) -> list[bytes]:
     grouped = groupby(messages, lambda message: message.role == "assistant")
     turns = [(assistant, list(said)) for assistant, said in grouped]
     marked = [at for at, (assistant, _) in enumerate(turns) if not assistant][-2:]
-    mark_text = json.dumps(mark) if mark else ""
     wires = []
     for at, (assistant, said) in enumerate(turns):
-        blocks = [_blocks(message, "") for message in said[:-1]]
-        blocks.append(_blocks(said[-1], mark_text if at in marked else ""))
+        blocks = [_blocks(message) for message in said]
+        if mark and at in marked:
+            blocks[-1] = _marked(said[-1], mark)
         wires.append(_opening(assistant) + b", ".join(blocks) + b"]}")
     return wires
 
 
-@lru_cache(maxsize=1 << 14)
-def _blocks(message: Message, mark: str) -> bytes:
-    """One message's blocks, joined; `mark`, where there is one, goes into the last."""
-    blocks = _plain_blocks(message)
-    if mark:
-        blocks[-1] = {**blocks[-1], **json.loads(mark)}
-    return json.dumps(blocks)[1:-1].encode()
+@remembered
+def _blocks(message: Message) -> bytes:
+    """One message's blocks, joined."""
+    return json.dumps(_plain_blocks(message))[1:-1].encode()
+
+
+def _marked(message: Message, mark: Mapping[str, Any]) -> bytes:
+    """The same, with a mark in the last of them."""
+    *blocks, last = _plain_blocks(message)
+    return json.dumps([*blocks, {**last, **mark}])[1:-1].encode()
 
 
 def _plain_blocks(message: Message) -> list[dict[str, Any]]:

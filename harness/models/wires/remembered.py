@@ -1,68 +1,74 @@
-"""What was made of a message, found again by the message itself.
+"""What was made of messages, found again by the messages themselves.
 
 A conversation of a thousand steps sends the same two thousand messages with each request. To ask a
-dictionary about their contents takes longer than everything else that a step of ours does.
+dictionary about their contents takes longer than everything else that a step of ours does. What is
+remembered goes when the block does for which it was (`remembering`): an attempt's with the attempt.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeAlias, TypeVar
 
 from harness.types import Message
 
-S = TypeVar("S")
 T = TypeVar("T")
-_NEW = 64
-"""More messages than these no step adds to its conversation."""
+PIECE = 32
+"""Messages in one stretch: what is new at the end is looked at again with each step."""
+_Kept: TypeAlias = dict[int, tuple[Any, Any]]
+_KEPT: ContextVar[dict[Any, _Kept] | None] = ContextVar("remembered", default=None)
 
 
-def remembered(make: Callable[[Message], T], *, most: int = 1 << 14) -> Callable[[Message], T]:
-    """`make`, not asked again for a message that it has seen: this very one, not one that is equal.
+@contextmanager
+def remembering() -> Iterator[None]:
+    """Remember what is made in this block, in its tasks too, until it ends."""
+    token = _KEPT.set({})
+    try:
+        yield
+    finally:
+        _KEPT.reset(token)
 
-    At most so many are kept; then all are forgotten at once.
-    """
-    kept: dict[int, tuple[Message, T]] = {}
+
+def _kept_by(make: Any) -> _Kept | None:
+    every = _KEPT.get()
+    return None if every is None else every.setdefault(make, {})
+
+
+def remembered(make: Callable[[Message], T]) -> Callable[[Message], T]:
+    """`make`, not asked again for a message that it has seen: this very one, and no equal of it."""
 
     def of(message: Message) -> T:
-        found = kept.get(id(message))
-        if found is not None and found[0] is message:
-            return found[1]
-        made = make(message)
-        if len(kept) >= most:
-            kept.clear()
-        kept[id(message)] = message, made  # while it is kept, nothing else can have its id
-        return made
+        kept = _kept_by(make)
+        if kept is None:
+            return make(message)
+        known, made = kept.get(id(message), (None, None))
+        if known is not message:
+            made = make(message)
+            kept[id(message)] = message, made  # while it is kept, nothing else can have its id
+        return made  # type: ignore[no-any-return]
 
     return of
 
 
-def growing(
-    start: Callable[[], S], add: Callable[[S, Message], S], *, most: int = 1 << 10
-) -> Callable[[tuple[Message, ...]], S]:
-    """What `add` makes of a conversation, message by message, of which only what is new is added.
+def in_pieces(
+    make: Callable[[tuple[Message, ...]], T],
+) -> Callable[[tuple[Message, ...]], list[T]]:
+    """What `make` makes of each stretch of a conversation; only new ones are looked at."""
 
-    What comes back is the next caller's as well, and grows with the conversation: use it at once.
-    So many conversations are kept at most; then all are forgotten at once.
-    """
-    kept: dict[int, tuple[tuple[Message, ...], S]] = {}
+    def of(messages: tuple[Message, ...]) -> list[T]:
+        kept = _kept_by(make)
+        if kept is None:
+            kept = {}
+        told = list[T]()
+        for at in range(0, len(messages), PIECE):
+            piece = messages[at : at + PIECE]
+            known, made = kept.get(id(piece[0]), (None, None))
+            if known != piece:
+                made = make(piece)
+                kept[id(piece[0])] = piece, made
+            told.append(made)
+        return told
 
-    def over(messages: tuple[Message, ...]) -> S:
-        old, made = 0, start()
-        for end in range(len(messages), max(0, len(messages) - _NEW), -1):
-            known, of_known = kept.get(id(messages[end - 1]), ((), made))
-            if len(known) == end and (known is messages or known == messages[:end]):
-                old, made = end, of_known
-                break
-        if old == len(messages):
-            return made
-        if old:
-            del kept[id(messages[old - 1])]
-        for message in messages[old:]:
-            made = add(made, message)
-        if len(kept) >= most:
-            kept.clear()
-        kept[id(messages[-1])] = messages, made  # which keeps the ids of all of them
-        return made
-
-    return over
+    return of

@@ -13,7 +13,7 @@ from typing import Any
 from harness.errors import UsageError
 from harness.models.wires import reading
 from harness.models.wires.reading import Cut, NotAReply, as_a, count, payload_of, text, written
-from harness.models.wires.remembered import growing, remembered
+from harness.models.wires.remembered import in_pieces, remembered
 from harness.models.wires.sealing import interleaved, seal, unseal
 from harness.models.wires.sse import Event
 from harness.types import Finish, Message, Reply, Request, Tool, ToolCall, Usage
@@ -50,14 +50,13 @@ def encode(request: Request, settings: Mapping[str, Any]) -> bytes:
     if said and said[0].role == "system":
         head["instructions"], said = said[0].content, said[1:]
     start = f'{{{json.dumps(head)[1:-1]}, "input": ['.encode()
-    parts: list[bytes | bytearray] = [start, _input(said)]
+    parts = [start, b", ".join(filter(None, _input(said)))]
     if request.tools:
         parts += [b'], "tools": [', b", ".join(map(_tool, request.tools))]
     return b"".join([*parts, b"]}"])
 
 
 @remembered
-@lru_cache(maxsize=1 << 14)
 def _items(message: Message) -> bytes:
     if message.role == "tool":
         output = {"type": "function_call_output", "call_id": message.call_id or ""}
@@ -77,13 +76,9 @@ def _items(message: Message) -> bytes:
     return json.dumps(interleaved(parts, unseal("responses", message.sealed)))[1:-1].encode()
 
 
-def _appended(items: bytearray, message: Message) -> bytearray:
-    if more := _items(message):
-        items += b", " + more if items else more
-    return items
-
-
-_input = growing(bytearray, _appended)
+@in_pieces
+def _input(messages: tuple[Message, ...]) -> bytes:
+    return b", ".join(filter(None, map(_items, messages)))
 
 
 @lru_cache(maxsize=256)
