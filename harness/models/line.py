@@ -85,8 +85,10 @@ class _Turn:
             try:
                 yield seat
             except Transient as trouble:
-                if trouble.crowded:
+                if trouble.crowded == "rate":
                     seat.turned_away(trouble.retry_after)
+                elif trouble.crowded == "load":
+                    seat.overloaded(trouble.retry_after)
                 raise
             except EndpointRefused as refusal:
                 self._count(seat.at)

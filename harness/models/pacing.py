@@ -210,6 +210,12 @@ class Lane:
         if grant.busy >= int(self.width) - 1:
             self._narrow(grant)
 
+    def overloaded(self, grant: Grant, asked: float | None, now: float) -> None:
+        """The endpoint had too much to do, whoever asked. Some are so for a few calls in a hundred,
+        however few they are asked: each of those is tried again by itself, ever later."""
+        if asked is not None:
+            self.opens = max(self.opens, now + asked)
+
     def denied(self, grant: Grant, now: float) -> bool:
         """The key was refused. Whether that is news: calls begun before the last time say none."""
         if grant.at <= self._denied_at:

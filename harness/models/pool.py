@@ -157,10 +157,18 @@ class Seat:
         self._lane.welcomed(self._grant)
 
     def turned_away(self, asked: float | None) -> None:
-        """The endpoint is asked too much, and wants `asked` seconds of rest."""
-        now = _now()
-        before = self._lane.opens
-        self._lane.turned_away(self._grant, asked, now)
+        """The endpoint is asked too much by us, and wants `asked` seconds of rest."""
+        self._heed(self._lane.turned_away, asked)
+
+    def overloaded(self, asked: float | None) -> None:
+        """The endpoint has too much to do, whoever asks, and wants `asked` seconds of rest."""
+        self._heed(self._lane.overloaded, asked)
+
+    def _heed(
+        self, hear: Callable[[Grant, float | None, float], None], asked: float | None
+    ) -> None:
+        now, before = _now(), self._lane.opens
+        hear(self._grant, asked, now)
         if self._lane.opens - max(now, before) >= LONG:
             self._pool.say(
                 f"paused: {self._pool.name} wants {self._lane.opens - now:.0f} seconds of rest"

@@ -11,6 +11,7 @@ from typing import TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from harness.errors import Fault
+from harness.models.trouble import Crowd
 from harness.queueing import waited, waiting
 
 T = TypeVar("T")
@@ -21,11 +22,12 @@ _CROWDED = 10
 class Transient(Exception):
     """The same request may succeed later: a rate limit, a 5xx, a dropped connection.
 
-    Where the endpoint is `crowded`, the wait is not this request's alone, and a pool sees to it.
+    Where the endpoint is `crowded`, it is not this request's matter alone: a pool hears of it, and
+    sees to the wait where that is for what we ask.
     """
 
     def __init__(
-        self, message: str, retry_after: float | None = None, *, crowded: bool = False
+        self, message: str, retry_after: float | None = None, *, crowded: Crowd = ""
     ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
@@ -80,7 +82,7 @@ class Patience:
     def _wait(self, state: RetryCallState) -> float:
         """As long as the endpoint asks for, and never less than a growing, random pause."""
         trouble = _trouble(state)
-        if trouble.crowded:
+        if trouble.crowded == "rate":
             return 0.0
         grown = wait_random_exponential(multiplier=self.first, max=self.most)(state)
         return min(max(trouble.retry_after or 0.0, grown), self.patience)

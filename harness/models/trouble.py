@@ -22,14 +22,17 @@ Kind: TypeAlias = Literal["transient", "overflow", "refused", "refusal", "settin
 model name; every later call would fail too. `refusal`: the model's own. `setting`: a longer answer
 is asked for than there can ever be. `broken`: this request."""
 
+Crowd: TypeAlias = Literal["", "rate", "load"]
+"""Whether an endpoint says that it is asked too much: by us (`rate`), who are to ask less, or
+by whomever (`load`), which says nothing of how much we may ask."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
     kind: Kind
     message: str
     retry_after: float | None = None
-    crowded: bool = False
-    """Whether the endpoint says that it is asked too much, so that all should ask less."""
+    crowded: Crowd = ""
 
 
 _SAID_CHARS = 2000
@@ -62,6 +65,8 @@ _RATE = re.compile(
     r"|resource_exhausted|concurren\w+ (?:request|limit)|code 429\b",
     re.IGNORECASE,
 )
+_LOAD = re.compile(r"overloaded|at capacity|server is busy", re.IGNORECASE)
+_RATED = re.compile(r"rate.?limit|too many requests|throttl|per min", re.IGNORECASE)
 _TOO_BIG = re.compile(r"limit:? (\d+),? (?:used:? \d+,? )?requested:? (\d+)", re.IGNORECASE)
 """One request of more tokens than a minute has: it comes as a rate limit, and never passes."""
 _CREDIT = re.compile(
@@ -100,8 +105,14 @@ def sort(status: int, headers: Mapping[str, str], body: str) -> Trouble:
     kind = _kind(status, told, asked := pause(headers, told))
     if kind != "transient":
         return Trouble(kind, message)
-    crowded = status in (429, 529) or _RATE.search(told) is not None
-    return Trouble(kind, message, asked, crowded)
+    return Trouble(kind, message, asked, _crowd(status, told))
+
+
+def _crowd(status: int, told: str) -> Crowd:
+    if status not in (429, 529) and not _RATE.search(told):
+        return ""
+    loaded = status == 529 or _LOAD.search(told)
+    return "load" if loaded and not _RATED.search(told) else "rate"
 
 
 def _kind(status: int, told: str, asked: float | None) -> Kind:

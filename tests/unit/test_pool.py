@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -207,6 +207,57 @@ def test_where_nobody_is_refused_a_thousand_are_under_way_within_a_few_round_tri
     assert max(most) == 1000
 
 
+def test_an_endpoint_that_is_overloaded_now_and_then_is_asked_no_less() -> None:
+    pool, dice, tally = Pool(), random.Random(1), Tally()
+
+    async def person() -> None:
+        while True:
+            async with pool.seat(pool.place()) as seat:
+                ill = dice.random() < 0.05
+                await asyncio.sleep(1)
+                seat.overloaded(None) if ill else seat.welcomed()
+                tally.served += not ill
+                tally.refused += ill
+
+    run(for_a_while(person, people=200, seconds=600))
+    assert tally.served > 0.9 * 0.95 * 200 * 600
+
+
+def test_one_that_has_too_much_to_do_is_used_as_far_as_it_can() -> None:
+    pool, under_way, most = Pool(), 0, 8
+    tally = Tally()
+
+    async def person() -> None:
+        nonlocal under_way
+        pause = 0.5
+        while True:
+            async with pool.seat(pool.place()) as seat:
+                well = under_way < most
+                under_way += 1
+                await asyncio.sleep(1 if well else 0.01)
+                under_way -= 1
+                tally.served += well
+                tally.refused += not well
+                seat.welcomed() if well else seat.overloaded(None)
+            pause = 0.5 if well else min(60, 2 * pause)
+            await asyncio.sleep(0 if well else dice.uniform(0, pause))
+
+    dice = random.Random(2)
+    run(for_a_while(person, people=40, seconds=600))
+    assert tally.served > 0.8 * most * 600
+    assert tally.share_refused < 0.25
+
+
+async def for_a_while(
+    person: Callable[[], Awaitable[None]], *, people: int, seconds: float
+) -> None:
+    tasks = [asyncio.ensure_future(person()) for _ in range(people)]
+    await asyncio.sleep(seconds)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 def test_so_many_at_a_time_as_are_welcome() -> None:
     under_way, most = 0, 6
     pool, tally = Pool(), Tally()
@@ -223,14 +274,7 @@ def test_so_many_at_a_time_as_are_welcome() -> None:
                 tally.refused += not welcome
                 seat.welcomed() if welcome else seat.turned_away(0.5)
 
-    async def minutes() -> None:
-        tasks = [asyncio.create_task(person()) for _ in range(12)]
-        await asyncio.sleep(600)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    run(minutes())
+    run(for_a_while(person, people=12, seconds=600))
     assert tally.share_refused < 0.02 and tally.served > 0.8 * most * 600
 
 

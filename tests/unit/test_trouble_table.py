@@ -426,8 +426,11 @@ def test_an_error_in_a_200_or_in_a_stream_is_sorted_by_the_same_rules(
 
 
 def test_who_says_that_it_is_asked_too_much_is_told_apart_from_who_is_ill() -> None:
-    assert sort(429, {}, "slow down").crowded
-    assert sort(529, {}, "").crowded and sort(503, {}, "The engine is overloaded").crowded
+    assert sort(429, {}, "slow down").crowded == "rate"
+    assert sort(503, {}, "code 429: rate limit reached, overloaded").crowded == "rate"
+    assert sort(529, {}, "").crowded == "load"
+    assert sort(503, {}, "The engine is overloaded").crowded == "load"
+    assert sort(429, {}, "The engine is currently overloaded").crowded == "load"
     assert not sort(500, {}, "oops").crowded and not sort(503, {}, "Loading model").crowded
 
 

@@ -14,7 +14,7 @@ from harness.models.pacing import MOST
 from harness.models.pool import Pool, Seat
 from harness.queueing import waiting
 
-Method: TypeAlias = Literal["told", "welcomed", "turned_away", "denied"]
+Method: TypeAlias = Literal["told", "welcomed", "turned_away", "overloaded", "denied"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,9 @@ class LentSeat(Seat):
 
     def turned_away(self, asked: float | None) -> None:
         self._say("turned_away", asked)
+
+    def overloaded(self, asked: float | None) -> None:
+        self._say("overloaded", asked)
 
     def denied(self, why: str) -> None:
         self._say("denied", why)
