@@ -2,10 +2,10 @@
 
 3 of 100 calls end in a 503 or half-way through the answer, 1 of 100 is silent for two seconds
 first (for as many as SOAK_STALL says, so that streams idle for minutes where somebody has hours);
-every second attempt streams, and every minute the endpoint takes another key, which is then to be
-had from a file. All run at once in one process, each in a Docker box of its own, through commands
-that leave children behind, print a lot, or outlive their deadline. They are dealt from a pack, so
-that each part of an attempt has as many of a kind as any other. In the end each must be a
+every second attempt streams, and four times a minute the endpoint takes another key, which is then
+to be had from a file. All run at once in one process, each in a Docker box of its own, through
+commands that leave children behind, print a lot, or outlive their deadline. They are dealt from a
+pack, so that each part of an attempt has as many of a kind as any other. In the end each must be a
 measurement of 1,000 steps, whose trace holds every one of them, and whose memory and time per step
 have not grown; for that, the bytes of a request count, of which `all` sends ever more.
 """
@@ -43,7 +43,7 @@ STEPS, WINDOW = 1000, 100
 POLICIES = ("all", "last-n:20", "elide:5", "summarise:0.7:32000")
 STALL = float(os.environ.get("SOAK_STALL", "2"))
 TROUBLE = Manner(words=60, faults=0.03, stalls=0.01, stall=STALL, key="k0")
-KEY_SECONDS = 60.0
+KEY_SECONDS = 15.0
 COMMANDS = (
     *("true",) * 20,
     *("echo hello",) * 20,
