@@ -184,7 +184,7 @@ def _opening(transcript: Sequence[Message], added: str = "") -> Sequence[Message
     return (*first, replace(task, content=told))
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=1 << 12)  # or each view of a long talk would make all of them anew
 def _elided(message: Message) -> Message:
     note = f"[output of {len(message.content)} characters left out; run it again if it matters]"
     if message.role == "assistant" or len(message.content) <= len(note):

@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import asyncio
 import weakref
+
+import pytest
 
 from harness.models.wires.remembered import PIECE, in_pieces, remembered, remembering
 from harness.types import Message
+
+pytestmark = pytest.mark.anyio
 
 
 def test_what_was_made_of_a_message_is_made_once_and_never_taken_for_anothers() -> None:
@@ -32,6 +37,20 @@ def test_what_is_remembered_goes_with_the_block_that_it_was_for() -> None:
         assert make(message) is gone()
     assert gone() is None
     assert make(message) is not make(message), "outside of any nothing is kept"
+
+
+async def test_not_even_a_task_that_outlives_the_block_keeps_it() -> None:
+    class Made:
+        pass
+
+    make, over = remembered(lambda message: Made()), asyncio.Event()
+    message = Message("user", "a")
+    with remembering():
+        outlives = asyncio.create_task(over.wait())
+        gone = weakref.ref(make(message))
+    assert gone() is None
+    over.set()
+    await outlives
 
 
 def test_of_a_conversation_that_grows_only_what_is_new_is_looked_at() -> None:

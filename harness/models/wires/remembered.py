@@ -24,11 +24,13 @@ _KEPT: ContextVar[dict[Any, _Kept] | None] = ContextVar("remembered", default=No
 @contextmanager
 def remembering() -> Iterator[None]:
     """Remember what is made in this block, in its tasks too, until it ends."""
-    token = _KEPT.set({})
+    kept: dict[Any, _Kept] = {}
+    token = _KEPT.set(kept)
     try:
         yield
     finally:
         _KEPT.reset(token)
+        kept.clear()  # tasks that were begun in the block and outlive it have it still
 
 
 def _kept_by(make: Any) -> _Kept | None:
