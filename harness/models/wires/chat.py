@@ -17,6 +17,7 @@ from harness.models.wires.reading import Cut, NotAReply, as_a, count, payload_of
 from harness.models.wires.remembered import in_pieces, remembered
 from harness.models.wires.sealing import seal, unseal
 from harness.models.wires.sse import Event
+from harness.models.wires.writing import body
 from harness.types import Finish, Message, Reply, Request, Tool, ToolCall, Usage
 
 __all__ = ["PATH", "Fold", "NotAReply", "decode", "encode", "settings", "usage"]
@@ -54,11 +55,8 @@ def encode(request: Request, settings: Mapping[str, Any]) -> bytes:
         head["seed"] = request.seed
     if request.stop:
         head["stop"] = list(request.stop)
-    start = f'{{{json.dumps(head)[1:-1]}, "messages": ['.encode()
-    parts = [start, b",".join(_messages(request.messages))]
-    if request.tools:
-        parts += [b'], "tools": [', b",".join(map(_tool, request.tools))]
-    return b"".join([*parts, b"]}"])
+    said, tools = b",".join(_messages(request.messages)), b",".join(map(_tool, request.tools))
+    return body(head, "messages", said, tools)
 
 
 @remembered

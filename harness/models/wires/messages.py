@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import groupby, pairwise
+from itertools import pairwise
 from typing import Any
 
 from harness.models.wires import reading
@@ -14,6 +14,7 @@ from harness.models.wires.reading import Cut, NotAReply, as_a, count, payload_of
 from harness.models.wires.remembered import in_pieces, remembered
 from harness.models.wires.sealing import interleaved, seal, unseal
 from harness.models.wires.sse import Event
+from harness.models.wires.writing import body
 from harness.types import Finish, Message, Reply, Request, Tool, ToolCall, Usage
 
 __all__ = ["PATH", "VERSION", "Fold", "NotAReply", "decode", "encode", "settings", "usage"]
@@ -34,6 +35,7 @@ _FINISH: Mapping[str, Finish] = {
 }
 _THOUGHTS = ("thinking", "redacted_thinking")
 _PLAIN = ("temperature", "top_p")
+_UNMARKED: Mapping[str, Any] = {}
 
 
 def settings(asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,14 +61,11 @@ def encode(request: Request, settings: Mapping[str, Any]) -> bytes:
     system = [m for m in request.messages if m.role == "system"]
     said = tuple(m for m in request.messages if m.role != "system")
     last = _last_turns(said)
-    turns = [_joined(_stretches(said[:last])), *_turns(said[last:], mark)]
+    tail = [_stretch(said[last:], mark)] if last < len(said) else []
+    turns = _joined([*_stretches(said[:last]), *tail])
     if blocks := [{"type": "text", "text": m.content} for m in system if m.content.strip()]:
         head["system"] = [*blocks[:-1], *({**b, **mark} for b in blocks[-1:])]
-    start = f'{{{json.dumps(head)[1:-1]}, "messages": ['.encode()
-    parts = [start, b",".join(filter(None, turns))]
-    if request.tools:
-        parts += [b'], "tools": [', b",".join(map(_tool, request.tools))]
-    return b"".join([*parts, b"]}"])
+    return body(head, "messages", turns, b",".join(map(_tool, request.tools)))
 
 
 def _mark(cache: str) -> dict[str, Any]:
@@ -77,7 +76,11 @@ def _mark(cache: str) -> dict[str, Any]:
 
 
 def _last_turns(messages: Sequence[Message]) -> int:
-    """Where the last two turns of the user begin, before which nothing is marked."""
+    """Where the last two turns of the user begin, before which nothing is marked.
+
+    With the system prompt's that makes three of the four marks that a request may have: the last
+    is what this call writes, the one before it what it reads.
+    """
     at = len(messages)
     for _ in range(2):
         while at and messages[at - 1].role == "assistant":
@@ -97,15 +100,19 @@ class _Stretch:
     last: bool
 
 
-@in_pieces
-def _stretches(messages: tuple[Message, ...]) -> _Stretch:
-    first = last = messages[0].role == "assistant"
-    parts = [_blocks(messages[0])]
-    for message in messages[1:]:
-        assistant = message.role == "assistant"
-        parts += [_between(last, assistant), _blocks(message)]
-        last = assistant
-    return _Stretch(b"".join(parts), first, last)
+def _stretch(messages: tuple[Message, ...], mark: Mapping[str, Any] = _UNMARKED) -> _Stretch:
+    """With a `mark` at the end of each turn of the user, where there is one."""
+    parts = list[bytes]()
+    whose = [message.role == "assistant" for message in messages]
+    for at, message in enumerate(messages):
+        if at:
+            parts.append(_between(whose[at - 1], whose[at]))
+        ends = not whose[at] and all(whose[at + 1 : at + 2])
+        parts.append(_marked(message, mark) if mark and ends else _blocks(message))
+    return _Stretch(b"".join(parts), whose[0], whose[-1])
+
+
+_stretches = in_pieces(_stretch)
 
 
 def _joined(stretches: list[_Stretch]) -> bytes:
@@ -124,24 +131,6 @@ def _between(last: bool, assistant: bool) -> bytes:
 
 def _opening(assistant: bool) -> bytes:
     return b'{"role": "assistant", "content": [' if assistant else b'{"role": "user", "content": ['
-
-
-def _turns(messages: Sequence[Message], mark: Mapping[str, Any]) -> list[bytes]:
-    """The messages with those of one role in a row made one, the last two of the user marked.
-
-    With the system prompt's that makes three of the four marks that a request may have: the last
-    is what this call writes, the one before it what it reads.
-    """
-    grouped = groupby(messages, lambda message: message.role == "assistant")
-    turns = [(assistant, list(said)) for assistant, said in grouped]
-    marked = [at for at, (assistant, _) in enumerate(turns) if not assistant][-2:]
-    wires = []
-    for at, (assistant, said) in enumerate(turns):
-        blocks = [_blocks(message) for message in said]
-        if mark and at in marked:
-            blocks[-1] = _marked(said[-1], mark)
-        wires.append(_opening(assistant) + b", ".join(blocks) + b"]}")
-    return wires
 
 
 @remembered

@@ -16,6 +16,7 @@ from harness.models.wires.reading import Cut, NotAReply, as_a, count, payload_of
 from harness.models.wires.remembered import in_pieces, remembered
 from harness.models.wires.sealing import interleaved, seal, unseal
 from harness.models.wires.sse import Event
+from harness.models.wires.writing import body
 from harness.types import Finish, Message, Reply, Request, Tool, ToolCall, Usage
 
 __all__ = ["PATH", "Fold", "NotAReply", "decode", "encode", "settings", "usage"]
@@ -49,11 +50,8 @@ def encode(request: Request, settings: Mapping[str, Any]) -> bytes:
     said = request.messages
     if said and said[0].role == "system":
         head["instructions"], said = said[0].content, said[1:]
-    start = f'{{{json.dumps(head)[1:-1]}, "input": ['.encode()
-    parts = [start, b", ".join(filter(None, _input(said)))]
-    if request.tools:
-        parts += [b'], "tools": [', b", ".join(map(_tool, request.tools))]
-    return b"".join([*parts, b"]}"])
+    items, tools = b", ".join(filter(None, _input(said))), b", ".join(map(_tool, request.tools))
+    return body(head, "input", items, tools)
 
 
 @remembered
