@@ -194,7 +194,7 @@ class Lane:
         """A call was refused for there being too many. Those begun before the last cut say nothing
         new but how long to wait."""
         if asked is not None:
-            self.opens = max(self.opens, now + asked)
+            self._rest(asked, now)
         if grant.at <= self._cut_at:
             self.pace.not_that()
             return
@@ -202,7 +202,7 @@ class Lane:
         self._refused += 1
         if asked is None:
             grown = min(_FIRST_PAUSE * 2 ** min(self._refused - 1, 10), _LONGEST_PAUSE)
-            self.opens = max(self.opens, now + grown)
+            self._rest(grown, now)
         if self.gauges and not self._found_stepwise() and not self._by_headers(grant.tokens, now):
             self.doubted = True
         if self.doubted or not self.gauges:
@@ -214,7 +214,7 @@ class Lane:
         """The endpoint had too much to do, whoever asked. Some are so for a few calls in a hundred,
         however few they are asked: each of those is tried again by itself, ever later."""
         if asked is not None:
-            self.opens = max(self.opens, now + asked)
+            self._rest(asked, now)
 
     def denied(self, grant: Grant, now: float) -> bool:
         """The key was refused. Whether that is news: calls begun before the last time say none."""
@@ -223,8 +223,11 @@ class Lane:
         self._denied_at = now
         self.denials += 1
         pause = min(_FIRST_PAUSE * 2 ** min(self.denials - 1, 10), _LONGEST_PAUSE)
-        self.opens = max(self.opens, now + pause)
+        self._rest(pause, now)
         return self.denials == 1
+
+    def _rest(self, seconds: float, now: float) -> None:
+        self.opens = max(self.opens, now + seconds)
 
     def _narrow(self, grant: Grant) -> None:
         below = max(1, grant.busy - 1)
