@@ -28,7 +28,7 @@ from harness.types import Attempt, Record, Reply, Request, TaskId
 from results.store import RunStore
 from tests.bench.endpoint import Manner, endpoint
 from tests.bench.figures import Figure, Took, resident_mb, timed
-from tests.bench.parts import TASK, body, connection, parts, plain_client, post
+from tests.bench.parts import COMMAND, TASK, body, connection, parts, plain_client, post
 
 WIDTH, LATENCY, STEPS = 1000, float(os.environ.get("MANY_LATENCY", "1")), 10
 
@@ -71,27 +71,26 @@ async def measure() -> list[Figure]:
 
 async def _bare(width: int) -> Took:
     """The same rounds with nothing of ours in them."""
-    ready, argv = body(), ("sh",)
+    ready = body()
     with endpoint(Manner(latency=LATENCY)) as served:
         client = plain_client(served.url)
         start, pipe = asyncio.Barrier(width), asyncio.subprocess.PIPE
-        began = list[tuple[float, float]]()
+        began, ended = list[tuple[float, float]](), list[tuple[float, float]]()
 
         async def talk() -> None:
-            shell = await asyncio.create_subprocess_exec(*argv, stdin=pipe, stdout=pipe)
+            shell = await asyncio.create_subprocess_exec("sh", stdin=pipe, stdout=pipe)
             assert shell.stdin and shell.stdout
             for step in range(1 + STEPS):
                 if step == 1:
                     await start.wait()
                     began.append((time.monotonic(), time.process_time()))
                 await post(client, ready)
-                shell.stdin.write(b"bash -c true </dev/null 2>&1; echo done\n")
+                shell.stdin.write(COMMAND)
                 await shell.stdout.readline()
             shell.stdin.close()
             ended.append((time.monotonic(), time.process_time()))
             await shell.wait()
 
-        ended = list[tuple[float, float]]()
         async with asyncio.TaskGroup() as group:
             for _ in range(width):
                 group.create_task(talk())

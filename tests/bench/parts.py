@@ -26,6 +26,8 @@ from scaffolds.presets import bash
 IMAGE = "debian:bookworm-slim"
 ENVIRONMENT = Environment(IMAGE, "/tmp")
 TASK = Task(Brief(TaskId("t"), "x", ENVIRONMENT), {}, "g", "bench")
+COMMAND = b"bash -c true </dev/null 2>&1; echo done\n"
+"""To a raw shell: one command that forks, and a word when it is done."""
 HEADERS = {"Content-Type": "application/json", "X-Stainless-Raw-Response": "raw"}
 
 
@@ -99,7 +101,7 @@ def raw_shell(client: docker.DockerClient, container: Any) -> Any:
 async def raw_command(shell: Any) -> None:
     """One command that forks, through a shell that stays."""
     loop = asyncio.get_running_loop()
-    await loop.sock_sendall(shell, b"bash -c true </dev/null 2>&1; echo done\n")
+    await loop.sock_sendall(shell, COMMAND)
     while b"done" not in await loop.sock_recv(shell, 4096):
         pass
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import pytest
@@ -223,29 +223,39 @@ def test_an_endpoint_that_is_overloaded_now_and_then_is_asked_no_less() -> None:
     assert tally.served > 0.9 * 0.95 * 200 * 600
 
 
+@dataclass
+class Room:
+    """Serves so many calls at a time, a second each, and turns others away at once."""
+
+    most: int
+    under_way: int = 0
+    tally: Tally = field(default_factory=Tally)
+
+    async def call(self) -> bool:
+        welcome = self.under_way < self.most
+        self.under_way += 1
+        await asyncio.sleep(1 if welcome else 0.01)
+        self.under_way -= 1
+        self.tally.served += welcome
+        self.tally.refused += not welcome
+        return welcome
+
+
 def test_one_that_has_too_much_to_do_is_used_as_far_as_it_can() -> None:
-    pool, under_way, most = Pool(), 0, 8
-    tally = Tally()
+    pool, room, dice = Pool(), Room(8), random.Random(2)
 
     async def person() -> None:
-        nonlocal under_way
         pause = 0.5
         while True:
             async with pool.seat(pool.place()) as seat:
-                well = under_way < most
-                under_way += 1
-                await asyncio.sleep(1 if well else 0.01)
-                under_way -= 1
-                tally.served += well
-                tally.refused += not well
-                seat.welcomed() if well else seat.overloaded(None)
-            pause = 0.5 if well else min(60, 2 * pause)
-            await asyncio.sleep(0 if well else dice.uniform(0, pause))
+                welcome = await room.call()
+                seat.welcomed() if welcome else seat.overloaded(None)
+            pause = 0.5 if welcome else min(60, 2 * pause)
+            await asyncio.sleep(0 if welcome else dice.uniform(0, pause))
 
-    dice = random.Random(2)
     run(for_a_while(person, people=40, seconds=600))
-    assert tally.served > 0.8 * most * 600
-    assert tally.share_refused < 0.25
+    assert room.tally.served > 0.8 * room.most * 600
+    assert room.tally.share_refused < 0.25
 
 
 async def for_a_while(
@@ -259,23 +269,15 @@ async def for_a_while(
 
 
 def test_so_many_at_a_time_as_are_welcome() -> None:
-    under_way, most = 0, 6
-    pool, tally = Pool(), Tally()
+    pool, room = Pool(), Room(6)
 
     async def person() -> None:
-        nonlocal under_way
         while True:
             async with pool.seat(pool.place()) as seat:
-                welcome = under_way < most
-                under_way += 1
-                await asyncio.sleep(1 if welcome else 0.01)
-                under_way -= 1
-                tally.served += welcome
-                tally.refused += not welcome
-                seat.welcomed() if welcome else seat.turned_away(0.5)
+                seat.welcomed() if await room.call() else seat.turned_away(0.5)
 
     run(for_a_while(person, people=12, seconds=600))
-    assert tally.share_refused < 0.02 and tally.served > 0.8 * most * 600
+    assert room.tally.share_refused < 0.02 and room.tally.served > 0.8 * room.most * 600
 
 
 def test_first_come_is_first_served_also_after_having_been_turned_away() -> None:
