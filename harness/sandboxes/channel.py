@@ -23,6 +23,8 @@ HUNT_CROWD = 64
 then everything in the box is killed at one stroke instead."""
 HUNT_LOOKS = 8
 """How often to look again for somebody born meanwhile, or dead and unburied, before it is over."""
+OPENING_TRIES = 3
+"""How often a box is emptied where no shell opens, before it is given up."""
 LAST_WORDS_SECONDS = 5.0
 """How long a shell whose command was killed may need to say so."""
 _TABLE_BYTES = 16 << 20
@@ -49,11 +51,12 @@ class Warden:
     async def open(self) -> Shell:
         """A new shell; never while a hunt is on, which would take it for an orphan."""
         async with self._lock:
-            try:
-                return await self._open()
-            except Fault:  # gone, or so full that not even a shell fits in
-                await self._purge()
-                return await self._open()
+            for _ in range(OPENING_TRIES):
+                try:
+                    return await self._open()
+                except Fault:  # gone, or so full that not even a shell fits in
+                    await self._purge()
+            return await self._open()
 
     async def end(self, shell: Shell, ended: Ended, began: float) -> None:
         """Kill what a command that began then in `shell` has started, and all that came of it."""

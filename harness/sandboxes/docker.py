@@ -37,9 +37,11 @@ RUN_LABEL = "harness.run"
 EXPIRES_LABEL = "harness.expires"
 OWNER_LABEL = "harness.owner"
 
+STROKE = "USR1"
 KEEPER = """
 exec 2>/dev/null
-command -v sleep >/dev/null || read -r forever
+trap 'kill -9 -1' USR1
+command -v sleep >/dev/null || while :; do read -r forever; done
 read -r now rest </proc/uptime
 end=${3:-$((${now%%.*} + $1))}
 trap 'exec /bin/sh -c "$2" harness "$1" "$2" "$end"' EXIT
@@ -51,11 +53,13 @@ trap - EXIT
 """
 """The first process of a box. It needs `sh` alone, buries orphans, cannot be killed from inside,
 and ends by itself even where nobody is left to remove it. A shell that finds no room for `sleep`
-ends (a fork bomb sees to that), and becomes its own successor. Takes its lifetime and its text."""
+ends (a fork bomb sees to that), and becomes its own successor. Takes its lifetime and its text.
 
-_DYING_SECONDS, _LOOKS = 1, 10
-"""How long an engine may need to notice that a box has died, and how often it is asked again where
-its process table does not show the first process alive: in the middle of a fork bomb it may not."""
+On STROKE it kills whatever else is in the box, in one call and without a process more."""
+
+_STROKES, _STROKE_SECONDS = 10, 3.0
+"""How often a stroke is dealt, and how long those who were killed may take to go: one that meets a
+shell which is being succeeded is not heard."""
 
 _CAPABILITIES = [  # what package managers need, and no more
     "CHOWN",
@@ -174,7 +178,7 @@ class Docker:
 
         async def purge() -> None:
             with blame("sandbox"):
-                await in_thread(_restart, container)
+                await in_thread(strike, container)
 
         return Door(connect, purge, environment.workdir, self._facts(environment, image))
 
@@ -348,37 +352,33 @@ def _exec_shell(client: docker.DockerClient, container: str | None, user: str) -
         raise Fault("sandbox", why) from error
 
 
-def _expect_life(container: Container) -> None:
-    """Fault for a box that is dead, even where the engine has yet to notice."""
-    for _ in range(_LOOKS):
-        try:
-            container.wait(timeout=_DYING_SECONDS, condition="not-running")
-        except OSError:  # it has not ended, or the engine does not answer: then nor will it restart
-            if _seems_alive(container):
-                return
-        else:
-            raise Fault("sandbox", "the box is gone: it has ended")
-    raise Fault("sandbox", "the box is gone: its first process is dead")
+def strike(container: Container) -> None:
+    """End every process at one stroke, a fork bomb's too; the files stay, and the first process.
 
-
-def _seems_alive(container: Container) -> bool:
-    container.reload()
-    first = str(container.attrs["State"]["Pid"])
-    try:
-        rows = container.top(ps_args="-o pid,stat")["Processes"] or []
-    except APIError:  # an engine without `ps` cannot tell
-        return True
-    return any(pid == first and not state.startswith("Z") for pid, state, *_ in rows)
-
-
-def _restart(container: Container) -> None:
-    """End every process at one stroke, a fork bomb's too; the files stay.
-
-    Never of a box that died by itself: come to life again it would pass for one whose command
-    had killed its shell, and the machine's failure for the work of who was in it.
+    The engine could restart the container, but on a busy machine it takes what it has just begun
+    for a remnant of what it has ended, and kills it.
     """
     try:
-        _expect_life(container)
-        container.restart(timeout=0)
+        container.reload()
+        before = _living(container)
+        for _ in range(_STROKES):
+            container.kill(signal=STROKE)
+            end = time.monotonic() + _STROKE_SECONDS
+            while time.monotonic() < end:
+                after = _living(container)
+                if len(after) <= 1 and not before & after:  # the first process's sleeper is new
+                    return
+                time.sleep(0.02)
     except APIError as error:
         raise Fault("sandbox", f"the box is gone: {error.explanation}") from error
+    raise Fault("sandbox", "what is left in the box cannot be ended")
+
+
+def _living(container: Container) -> set[str]:
+    """Who lives in a box beside its first process; nobody that an engine without `ps` knows of."""
+    try:
+        rows = container.top(ps_args="-o pid,stat")["Processes"] or []
+    except APIError:
+        return set()
+    first = str(container.attrs["State"]["Pid"])
+    return {pid for pid, state, *_ in rows if pid != first and not state.startswith("Z")}

@@ -1,8 +1,8 @@
 """The side container: it holds the network that a box shares, and hands us the loopback's port.
 
-A box whose network is another container's keeps it when it is restarted. The side's image is empty
-but for links: the program is this machine's own Python, mounted read-only. It makes the socket
-that listens on the box's loopback, gives it to us, and ends when we do.
+What makes the socket is thus never in the box, where a command could meet it or end it. The side's
+image is empty but for links: the program is this machine's own Python, mounted read-only. It makes
+the socket that listens on the box's loopback, gives it to us, and ends when we do.
 """
 
 from __future__ import annotations

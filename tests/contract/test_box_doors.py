@@ -16,7 +16,7 @@ import pytest
 
 from harness.api import Sandbox, Sandboxes
 from harness.errors import UsageError
-from harness.sandboxes.docker import Docker
+from harness.sandboxes.docker import Docker, strike
 from harness.sandboxes.doorway import PORT
 from harness.sandboxes.host import Host
 from harness.sandboxes.sweep import sweep
@@ -244,17 +244,17 @@ async def test_a_sweep_takes_the_side_with_its_box(base_image: str, tmp_path: Pa
 
 
 @pytest.mark.docker
-async def test_a_box_that_is_restarted_to_end_what_is_in_it_keeps_its_door(
+async def test_a_box_keeps_its_door_where_all_that_is_in_it_was_ended(
     base_image: str, door: TestDoor
 ) -> None:
-    run = f"{RUN_ID}-restarted"
+    run = f"{RUN_ID}-struck"
     sandboxes, client = Docker(run), docker.from_env()
     with closing(sandboxes), closing(client):
         async with sandboxes.open(Environment(base_image, "/app", door=door.path)) as box:
             for name in containers_of_ours(run):
                 container = client.containers.get(name)
                 if container.attrs["HostConfig"]["NetworkMode"].startswith("container:"):
-                    await asyncio.to_thread(container.restart, timeout=0)
+                    await asyncio.to_thread(strike, container)
             assert (await box.exec(["true"], kill_after=LONG)).ended in ("lost", "exit")
             assert await say(box, "127.0.0.1", PORT, b"again\n") == b"heard again\n"
 

@@ -21,7 +21,7 @@ from harness.api import Sandbox, Sandboxes
 from harness.errors import Fault, UsageError
 from harness.sandboxes.bubblewrap import Bubblewrap
 from harness.sandboxes.choice import choose
-from harness.sandboxes.docker import KEEPER, Docker, remove_container
+from harness.sandboxes.docker import KEEPER, Docker, remove_container, strike
 from harness.sandboxes.host import Host
 from harness.sandboxes.owner import Owner
 from harness.sandboxes.sweep import sweep
@@ -230,6 +230,44 @@ def test_a_box_that_has_no_room_for_its_own_sleeper_lives_to_its_end(base_image:
     finally:
         box.remove(force=True)
         client.close()
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("path", ["/usr/bin:/bin", "/nowhere"], ids=["a sleeper", "no sleeper"])
+@pytest.mark.parametrize("shell", ["/bin/sh", "/bin/bash"])
+def test_a_stroke_ends_what_is_in_a_box_and_not_its_first_process(
+    base_image: str, engine: docker.DockerClient, shell: str, path: str
+) -> None:
+    command = ["-c", KEEPER, "harness", "300", KEEPER]
+    box = engine.containers.create(
+        base_image, command, entrypoint=shell, stdin_open=True, environment={"PATH": path}
+    )
+    try:
+        box.start()
+        for _ in range(3):
+            asleep = engine.api.exec_create(box.id, ["/bin/sleep", "1000"])["Id"]
+            engine.api.exec_start(asleep, detach=True)
+            strike(box)
+            assert engine.api.exec_inspect(asleep)["ExitCode"] == 128 + signal.SIGKILL
+        box.reload()
+        assert box.status == "running"
+    finally:
+        box.remove(force=True)
+
+
+@pytest.mark.docker
+async def test_a_fork_bomb_costs_a_box_neither_its_first_process_nor_a_file(
+    base_image: str, engine: docker.DockerClient
+) -> None:
+    run = f"{RUN_ID}-bombed"
+    async with Docker(run).open(Environment(base_image, "/app", pids=64)) as box:
+        (name,) = containers_of_ours(run)
+        before = engine.containers.get(name).attrs["State"]
+        await box.write("left", b"behind")
+        bomb = "exec 2>/dev/null; f() { f | f & }; (f) & while :; do :; done"
+        assert (await box.exec(["sh", "-c", bomb], kill_after=0.5)).ended == "deadline"
+        assert await box.read("left") == b"behind"
+        assert engine.containers.get(name).attrs["State"] == before
 
 
 @pytest.mark.docker
