@@ -86,7 +86,8 @@ class _Turn:
                 yield seat
             except Transient as trouble:
                 if trouble.crowded == "rate":
-                    seat.turned_away(trouble.retry_after)
+                    if seat.turned_away(trouble.retry_after):
+                        trouble.crowded = "load"
                 elif trouble.crowded == "load":
                     seat.overloaded(trouble.retry_after)
                 raise

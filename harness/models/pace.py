@@ -14,6 +14,8 @@ from math import inf
 _CUT = 0.1
 _BACK = 20.0
 """Seconds of asking after which the rate is again what went well."""
+_CALM = 18.0
+"""Seconds of asking for which it is less."""
 _WINDOW = 60.0
 _FEW = 5
 """From fewer calls than these no rate can be told."""
@@ -23,7 +25,7 @@ _FEW = 5
 class Pace:
     """At most so many calls in a second, once there have been refusals."""
 
-    _top: float = inf
+    top: float = inf
     """Calls in a second that went well."""
     _age: float = 0.0
     _at: float | None = None
@@ -31,6 +33,8 @@ class Pace:
     _begun: deque[float] = field(default_factory=deque)
     """When the calls of the last minute began, back to the last refusal that was news."""
     _since: float | None = None
+    _first: float | None = None
+    """Since when those that went well are counted, while they are too few."""
     _tried: float = inf
     _went: int = 0
     _seconds: float = 1.0
@@ -39,12 +43,17 @@ class Pace:
     def rate(self) -> float:
         return self._rate(self._age)
 
+    @property
+    def calm(self) -> bool:
+        """Whether it is less than what went well."""
+        return self._age < _CALM
+
     def _rate(self, age: float) -> float:
-        return self._top * (1 + _CUT * (age / _BACK - 1) ** 3)
+        return self.top * (1 + _CUT * (age / _BACK - 1) ** 3)
 
     def wait(self, now: float) -> float:
         """Seconds until the next call may begin."""
-        if self._top == inf or self._at is None:
+        if self.top == inf or self._at is None:
             return 0.0
         return max(0.0, self._at + 1 / self._rate(self._older(now)) - now)
 
@@ -59,8 +68,15 @@ class Pace:
     def cut(self, now: float) -> None:
         """A call was refused that began after the last cut."""
         since = now if self._since is None else self._since
-        self._tried, self._went = self.rate, len(self._begun)
-        self._seconds = min(_WINDOW, max(1.0, now - since))
+        self._tried = self.rate
+        if self._tried == inf:  # too few went well before to tell: they are counted on
+            self._went += len(self._begun)
+            self._first = since if self._first is None else self._first
+            self._seconds = max(1.0, now - self._first)
+        else:
+            self._went = len(self._begun)
+            self._first = None
+            self._seconds = min(_WINDOW, max(1.0, now - since))
         self._begun.clear()
         self._since, self._age = now, 0.0
         self.not_that()
@@ -73,16 +89,16 @@ class Pace:
         """
         self._went -= 1
         if self._went < _FEW and self._tried == inf:
-            self._top = inf
+            self.top = inf
             return
         went = max(1, self._went) / self._seconds
-        self._top = went if self._tried == inf else min(self._tried, (went + self._tried) / 2)
+        self.top = went if self._tried == inf else min(self._tried, (went + self._tried) / 2)
 
     def forget(self) -> None:
         """The endpoint tells its limits after all."""
-        self._top = inf
+        self.top = inf
 
     def _older(self, now: float) -> float:
-        if self._top == inf or self._at is None:
+        if self.top == inf or self._at is None:
             return 0.0
         return self._age + min(now - self._at, 2 / self.rate)

@@ -9,8 +9,9 @@ tried in a second.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from harness.models.moods import Asking, Moods
 from harness.models.pace import Pace
 from harness.models.quota import Quota
 
@@ -26,6 +27,8 @@ _ROUNDED = 0.5
 """Seconds by which a limit may be new later than was told."""
 _PATIENCE = (64, 2048)
 """Welcomes in a row before one call more is tried than was once too many."""
+_CALM = 0.9
+"""Of the calls at a time that were once too many, what is not."""
 _FINE = 10.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 
@@ -137,15 +140,23 @@ class Lane:
     """Of calls that were found to be too many without a word in the headers, or against it."""
     doubted: bool = False
     """A call was refused for which, by the headers, there was room: there is a limit besides."""
+    moods: Moods = field(default_factory=Moods)
     _ceiling: float = MOST
     _patience: int = _PATIENCE[0]
     _welcomes: int = 0
     _cut_at: float = -1.0
+    _served_at: float = -1.0
+    """When a call was served last."""
     _refused: int = 0
     denials: int = 0
     """How often in a row the key was refused. Until it is not, one call at a time asks again."""
     served: int = 0
     _denied_at: float = -1.0
+
+    @property
+    def moody(self) -> bool:
+        """Whether it refuses a call now and then however little it is asked."""
+        return self.moods.expected is not None
 
     @property
     def seats(self) -> int:
@@ -160,6 +171,7 @@ class Lane:
     def begin(self, tokens: int, now: float) -> Grant:
         self.busy += 1
         self.pace.begin(now)
+        self.moods.begun(self.busy)
         for name, gauge in self.gauges.items():
             gauge.take(_need(name, tokens), now)
         taken = {name: gauge.taken for name, gauge in self.gauges.items()}
@@ -175,10 +187,11 @@ class Lane:
         if quotas and not self.doubted:
             self.pace.forget()
 
-    def welcomed(self, grant: Grant) -> None:
+    def welcomed(self, grant: Grant, now: float) -> None:
         """A call was served: more at a time, but beyond what was once too many only slowly."""
         self._refused = self.denials = 0
         self.served += 1
+        self._served_at = now
         if not grant.pressed:
             return  # it was not for want of width that there were no more
         if self.width < self._ceiling:
@@ -190,14 +203,27 @@ class Lane:
             self._welcomes = 0
             self.width = min(self.width + 1, MOST)
 
-    def turned_away(self, grant: Grant, asked: float | None, now: float) -> None:
+    def turned_away(self, grant: Grant, asked: float | None, now: float) -> bool:
         """A call was refused for there being too many. Those begun before the last cut say nothing
-        new but how long to wait."""
+        new but how long to wait. Whether it was a mood, and is nobody's matter but this call's."""
+        if self.moods.refused():
+            return True
+        if self.moods.fallback:
+            self._ask(self.moods.fallback)
+            self.moods.fallback = None
         if asked is not None:
             self._rest(asked, now)
         if grant.at <= self._cut_at:
             self.pace.not_that()
-            return
+            return False
+        calm, before = self._calm(grant, now), self._asking
+        self._ask_less(grant, asked, now)
+        again = self.moods.suspect(calm=calm, before=before, after=self._asking)
+        if again:
+            self._ask(replace(again, ceiling=MOST))
+        return again is not None
+
+    def _ask_less(self, grant: Grant, asked: float | None, now: float) -> None:
         self._cut_at = now
         self._refused += 1
         if asked is None:
@@ -209,6 +235,22 @@ class Lane:
             self.pace.cut(now)
         if grant.busy >= int(self.width) - 1:
             self._narrow(grant)
+
+    def _calm(self, grant: Grant, now: float) -> bool:
+        """Whether it was asked less than before the last cut, and others have been served since."""
+        return (
+            -1 < self._cut_at < self._served_at
+            and self.pace.calm
+            and grant.busy < _CALM * self._ceiling
+            and not self._by_headers(grant.tokens, now)
+        )
+
+    @property
+    def _asking(self) -> Asking:
+        return Asking(self.pace.top, self.width, self._ceiling)
+
+    def _ask(self, so: Asking) -> None:
+        self.pace.top, self.width, self._ceiling = so.top, so.width, so.ceiling
 
     def overloaded(self, grant: Grant, asked: float | None, now: float) -> None:
         """The endpoint had too much to do, whoever asked. Some are so for a few calls in a hundred,

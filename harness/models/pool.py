@@ -12,11 +12,13 @@ import heapq
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
+from typing import TypeVar
 
 from harness.models.pacing import Grant, Lane
 from harness.models.quota import quotas
 from harness.queueing import waiting
 
+T = TypeVar("T")
 _TICK = 1e-3
 """Less than so many seconds a clock may round away, and then nobody would ever be let in."""
 LONG = 60.0
@@ -154,25 +156,25 @@ class Seat:
         """It was served."""
         if self._lane.denials:
             self._pool.say(f"{self._who()} is taken again; going on")
-        self._lane.welcomed(self._grant)
+        self._lane.welcomed(self._grant, _now())
 
-    def turned_away(self, asked: float | None) -> None:
-        """The endpoint is asked too much by us, and wants `asked` seconds of rest."""
-        self._heed(self._lane.turned_away, asked)
+    def turned_away(self, asked: float | None) -> bool:
+        """The endpoint is asked too much by us, and wants `asked` seconds of rest. Whether that is
+        this call's matter alone, since it says so however little it is asked."""
+        return self._heed(self._lane.turned_away, asked)
 
     def overloaded(self, asked: float | None) -> None:
         """The endpoint has too much to do, whoever asks, and wants `asked` seconds of rest."""
         self._heed(self._lane.overloaded, asked)
 
-    def _heed(
-        self, hear: Callable[[Grant, float | None, float], None], asked: float | None
-    ) -> None:
+    def _heed(self, hear: Callable[[Grant, float | None, float], T], asked: float | None) -> T:
         now, before = _now(), self._lane.opens
-        hear(self._grant, asked, now)
+        heard = hear(self._grant, asked, now)
         if self._lane.opens - max(now, before) >= LONG:
             self._pool.say(
                 f"paused: {self._pool.name} wants {self._lane.opens - now:.0f} seconds of rest"
             )
+        return heard
 
     def denied(self, why: str) -> None:
         """Key, credit or model name is refused: it is asked again, ever less often."""

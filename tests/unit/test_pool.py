@@ -10,7 +10,10 @@ from functools import partial
 
 import pytest
 
-from harness.models.pool import Hall, Pool
+from harness.models.knobs import Knobs
+from harness.models.line import Line
+from harness.models.pool import Hall, Pool, Seat
+from harness.models.retrying import Transient
 from tests.unit.virtual import now, run
 
 Headers = dict[str, str]
@@ -82,7 +85,9 @@ async def one_call(
                 tally.served += 1
                 return
             tally.refused += 1
-            seat.turned_away(asked or None)
+            alone = seat.turned_away(asked or None)
+        if alone:
+            await asyncio.sleep(asked or latency)
 
 
 async def crowd(
@@ -205,6 +210,54 @@ def test_where_nobody_is_refused_a_thousand_are_under_way_within_a_few_round_tri
 
     run(all_of_them())
     assert max(most) == 1000
+
+
+@pytest.mark.parametrize("people", [16, 200])
+@pytest.mark.parametrize(("share", "asked"), [(0.01, None), (0.03, 5.0), (0.1, None), (0.2, None)])
+def test_refusals_that_come_however_little_is_asked_slow_nobody_else_down(
+    share: float, asked: float | None, people: int
+) -> None:
+    line, dice, served = Line(Pool(), Knobs()), random.Random(6), 0
+
+    async def call(_: Seat) -> None:
+        nonlocal served
+        await asyncio.sleep(0.05)
+        if dice.random() < share:
+            raise Transient("HTTP 429", asked, crowded="rate")
+        await asyncio.sleep(0.95)
+        served += 1
+
+    async def person() -> None:
+        while True:
+            await line.ask(call, 0)
+
+    seconds = 48_000 / people
+    run(for_a_while(person, people=people, seconds=seconds))
+    its_own = share / (1 - share) * max(asked or 0, 1)
+    assert served > 0.8 * people * seconds / (1 + its_own)
+
+
+def test_a_limit_of_an_endpoint_that_also_refuses_at_random_is_heeded() -> None:
+    there, dice = Bucket(600, burst=1 / 2, tells=False), random.Random(1)
+
+    def serve() -> tuple[bool, Headers, float]:
+        return (False, {}, 0.0) if dice.random() < 0.03 else there.take(1)
+
+    async def minutes() -> Tally:
+        return await crowd(Pool(), serve, people=100, latency=3, warm=2)
+
+    tally = run(minutes())
+    assert tally.share_refused < 0.15 and tally.served > 0.8 * 600 * MINUTES
+
+
+def test_a_limit_of_so_few_that_no_burst_tells_of_it_is_found_out() -> None:
+    there = Bucket(30, burst=1 / 10, tells=False)
+
+    async def minutes() -> Tally:
+        return await crowd(Pool(), partial(there.take, 1), people=30, latency=3, warm=2)
+
+    tally = run(minutes())
+    assert tally.share_refused < 0.25 and tally.served > 0.9 * 30 * MINUTES
 
 
 def test_an_endpoint_that_is_overloaded_now_and_then_is_asked_no_less() -> None:

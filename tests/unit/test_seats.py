@@ -92,6 +92,17 @@ async def test_what_one_machine_hears_of_the_endpoint_holds_for_all() -> None:
     assert pool.lanes[0].served == 1
 
 
+async def test_a_refusal_that_is_nobody_elses_matter_is_known_for_it_on_every_machine() -> None:
+    pool = Pool()
+    pool.lanes[0].moods.expected = 0.5
+    with workers(pool, 2) as (one, other):
+        async with asyncio.timeout(20):
+            async with one.seat(one.place()) as seat:
+                assert seat.turned_away(60.0)
+            async with other.seat(other.place()) as seat:
+                seat.welcomed()
+
+
 async def test_a_call_that_is_tried_again_keeps_its_place_in_the_queue() -> None:
     pool = Pool()
     pool.lanes[0].width = 1

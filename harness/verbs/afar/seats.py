@@ -30,11 +30,13 @@ class SeatWanted:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """The seat: which key, the call's place in the queue, and how many that key has served."""
+    """The seat: which key, the call's place in the queue, how many that key has served, and whether
+    it is refused now and then however little is asked."""
 
     lane: int
     place: int
     served: int
+    moody: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ class LentPool(Pool):
                 number, given = await stack.enter_async_context(self._outbox.lease(wish))
             self._remember(place, given.place)
             self.lanes[given.lane].served = given.served
-            yield LentSeat(self._outbox, number, given.lane)
+            yield LentSeat(self._outbox, number, given)
 
     def _remember(self, place: int, theirs: int) -> None:
         """Where a call stands in the driver's queue, should it have to be tried again."""
@@ -94,8 +96,9 @@ class LentPool(Pool):
 class LentSeat(Seat):
     """A seat whose news go to the driver."""
 
-    def __init__(self, outbox: Outbox, number: int, lane: int) -> None:
-        self.at = lane
+    def __init__(self, outbox: Outbox, number: int, given: Given) -> None:
+        self.at = given.lane
+        self._moody = given.moody
         self._outbox = outbox
         self._number = number
 
@@ -106,8 +109,9 @@ class LentSeat(Seat):
     def welcomed(self) -> None:
         self._say("welcomed")
 
-    def turned_away(self, asked: float | None) -> None:
+    def turned_away(self, asked: float | None) -> bool:
         self._say("turned_away", asked)
+        return self._moody
 
     def overloaded(self, asked: float | None) -> None:
         self._say("overloaded", asked)
@@ -126,4 +130,5 @@ async def given(
     """On the driver: a seat of the pool for a call elsewhere, and who hears what comes of it."""
     place = pool.place() if wish.place is None else wish.place
     async with pool.seat(place, wish.tokens) as seat:
-        yield Given(seat.at, place, pool.lanes[seat.at].served), lambda news: news.to(seat)
+        lane = pool.lanes[seat.at]
+        yield Given(seat.at, place, lane.served, lane.moody), lambda news: news.to(seat)
