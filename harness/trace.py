@@ -17,14 +17,13 @@ from typing import Any
 
 from harness import codec
 from harness.api import CUT_OFF, Event, Model, Sandbox, Trace
+from harness.hearing import STOPPED, UNHEARD
 from harness.meter import Meter
 from harness.models.metered import Estimate, size, unknown
 from harness.models.wires.remembered import remembered
 from harness.past import Past, Told, bytes_of, text_of
 from harness.queueing import QueueClock
-from harness.sandboxes.stopped import told_to as told_to_stopped
 from harness.types import ExecResult, Message, Reply, Request, Usage
-from harness.unheard import told_to
 
 _LAST_BYTES = 16 << 10
 _UNREADABLE: Mapping[str, type[Exception]] = {
@@ -209,7 +208,7 @@ class Recorded:
             return told.reply
         async with self._meter.run.holding(self._estimate(size(request), None)):
             started = time.monotonic()
-            with journal.queue.asking() as wait, told_to(self._unheard(started)):
+            with journal.queue.asking() as wait, UNHEARD.by(self._unheard(started)):
                 reply = await self._inner.complete(request)
             seconds = time.monotonic() - started - wait.seconds
             journal.answered(mark, Told(mark, reply, seconds), live=True)
@@ -256,7 +255,7 @@ class Watched:
         keep: int = 1 << 20,
     ) -> ExecResult:
         journal, then = self._journal, self._journal.next_output()
-        with told_to_stopped(lambda output: journal.stopped(list(argv), output)):
+        with STOPPED.by(lambda output: journal.stopped(list(argv), output)):
             result = await self._inner.exec(
                 argv, kill_after=kill_after, env=env, stdin=stdin, keep=keep
             )

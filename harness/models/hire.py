@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from harness.api import Model
+from harness.hearing import UNHEARD
 from harness.types import Reply, Request, Usage
-from harness.unheard import told_as
 
 SOURCE = "gpu-hour"
 
@@ -75,5 +75,5 @@ class Hired:
     hire: Hire
 
     async def complete(self, request: Request, /) -> Reply:
-        with self.hire.call() as share, told_as(share.borne):
+        with self.hire.call() as share, UNHEARD.changed(share.borne):
             return share.priced(await self.inner.complete(request))

@@ -15,6 +15,7 @@ import httpx2
 import openai
 
 from harness.errors import Fault, LimitReached, UsageError
+from harness.hearing import UNHEARD
 from harness.models.keys import Kept, Key
 from harness.models.knobs import Knobs
 from harness.models.prices import Tariff
@@ -26,7 +27,6 @@ from harness.models.wires import messages
 from harness.models.wires.reading import Cut, Fold, NotAReply
 from harness.models.wires.sse import Event, Parser
 from harness.types import Ending, Message, Reply, Request, Usage
-from harness.unheard import unheard
 
 _NO_KEY = "none"
 _SECRET_CHARS = 16
@@ -128,11 +128,11 @@ class Call:
         try:
             yield
         except asyncio.CancelledError:
-            unheard(self._so_far(body, seen))
+            UNHEARD.tell(self._so_far(body, seen))
             raise
         except Transient as trouble:
             if seen or isinstance(trouble.__cause__, openai.APITimeoutError):
-                unheard(replace(self._so_far(body, seen), calls=0))
+                UNHEARD.tell(replace(self._so_far(body, seen), calls=0))
             raise
 
     def _so_far(self, body: bytes, seen: list[Event]) -> Usage:

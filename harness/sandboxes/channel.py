@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from harness.errors import Fault
+from harness.hearing import STOPPED
 from harness.sandboxes.processes import LIST, Hunt, parse_table, stirred
 from harness.sandboxes.shell import Connect, Shell
-from harness.sandboxes.stopped import stopped
 from harness.sandboxes.threads import unhurried
 from harness.types import ExecResult
 
@@ -147,7 +147,7 @@ class Channel:
                 done, _ = await asyncio.wait([capture.ended], timeout=patience)
             except asyncio.CancelledError:
                 await unhurried(self._stop(shell, capture.ended, began))
-                stopped(capture.result()[0])
+                STOPPED.tell(capture.result()[0])
                 raise
             if not done:
                 await unhurried(self._stop(shell, capture.ended, began))

@@ -13,7 +13,7 @@ import pytest
 
 from harness.api import Sandbox, Sandboxes
 from harness.executors.local import make_room
-from harness.sandboxes.stopped import told_to
+from harness.hearing import STOPPED
 from harness.types import Environment, ExecResult
 from tests.contract.boxes import ISOLATED, KINDS, kind_of_box
 
@@ -370,7 +370,7 @@ async def test_a_box_starts_fresh(place: tuple[Sandboxes, Environment]) -> None:
 
 async def test_what_a_cancelled_command_had_printed_is_told(box: Sandbox) -> None:
     told, own = list[bytes](), mark()
-    with told_to(told.append):
+    with STOPPED.by(told.append):
         task = asyncio.create_task(sh(box, f"echo working on it; echo >{own}; sleep {own}"))
     async with asyncio.timeout(LONG):
         while not await there(box, own):  # a read is a question to the box, and takes its time
