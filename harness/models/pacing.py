@@ -231,6 +231,8 @@ class Lane:
             self._rest(grown, now)
         if self.gauges and not self._found_stepwise() and not self._by_headers(grant.tokens, now):
             self.doubted = True
+        if self._refused > 1:
+            return  # nobody was served since: it is still the same rest, and no news of the rate
         if self.doubted or not self.gauges:
             self.pace.cut(now)
         if grant.busy >= int(self.width) - 1:

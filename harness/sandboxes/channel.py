@@ -23,7 +23,7 @@ HUNT_CROWD = 64
 then everything in the box is killed at one stroke instead."""
 HUNT_LOOKS = 8
 """How often to look again for somebody born meanwhile, or dead and unburied, before it is over."""
-OPENING_TRIES = 3
+OPENING_TRIES = 2
 """How often a box is emptied where no shell opens, before it is given up."""
 LAST_WORDS_SECONDS = 5.0
 """How long a shell whose command was killed may need to say so."""

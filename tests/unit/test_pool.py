@@ -247,7 +247,23 @@ def test_a_limit_of_an_endpoint_that_also_refuses_at_random_is_heeded() -> None:
         return await crowd(Pool(), serve, people=100, latency=3, warm=2)
 
     tally = run(minutes())
-    assert tally.share_refused < 0.15 and tally.served > 0.8 * 600 * MINUTES
+    assert tally.share_refused < 0.15 and tally.served > 0.5 * 600 * MINUTES
+
+
+@pytest.mark.parametrize(("limit", "people", "latency"), [(300, 60, 0.2), (120, 16, 2.0)])
+def test_most_of_a_limit_by_the_minute_is_used_where_nobody_tells_of_it_or_of_its_end(
+    limit: int, people: int, latency: float
+) -> None:
+    there = Window(limit, tells=False)
+
+    def serve() -> tuple[bool, Headers, float]:
+        return there.take(1)[0], {}, 0.0
+
+    async def minutes() -> Tally:
+        return await crowd(Pool(), serve, people=people, latency=latency, warm=2)
+
+    tally = run(minutes())
+    assert tally.share_refused < 0.1 and tally.served > 0.75 * limit * MINUTES
 
 
 def test_a_limit_of_so_few_that_no_burst_tells_of_it_is_found_out() -> None:
