@@ -46,6 +46,7 @@ class Moods:
     _needed: int = _ENOUGH
     _excesses: int = 0
     """How often in a row there were more than moods account for, and so less was asked."""
+    _told: bool = False
     _begun: float = 0.0
     _busy: int = 0
     _refused: float = 0.0
@@ -72,9 +73,16 @@ class Moods:
         if self.fallback is not None:
             self._needed = min(2 * self._needed, _MOST)
         if self.fallback is not None or self._excesses > _EXCESSES:
-            self.expected, self._excesses = None, 0
+            self.expected, self._excesses, self._told = None, 0, False
         self._forget()
         return False
+
+    def news(self) -> float | None:
+        """Of the calls, what is refused by mood: once, when the test has been passed."""
+        if self.expected is None or self.fallback is not None or self._told:
+            return None
+        self._told = True
+        return self.expected
 
     def suspect(self, *, calm: bool, before: Asking, after: Asking) -> Asking | None:
         """A refusal was taken for a limit's, and so it was asked less. Now is the test if this

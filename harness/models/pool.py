@@ -161,7 +161,13 @@ class Seat:
     def turned_away(self, asked: float | None) -> bool:
         """The endpoint is asked too much by us, and wants `asked` seconds of rest. Whether that is
         this call's matter alone, since it says so however little it is asked."""
-        return self._heed(self._lane.turned_away, asked)
+        alone = self._heed(self._lane.turned_away, asked)
+        if share := self._lane.moods.news():
+            self._pool.say(
+                f"{self._who()} refuses about {share:.0%} of the calls however few are made: "
+                "each of them is tried again by itself"
+            )
+        return alone
 
     def overloaded(self, asked: float | None) -> None:
         """The endpoint has too much to do, whoever asks, and wants `asked` seconds of rest."""

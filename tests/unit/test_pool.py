@@ -217,7 +217,8 @@ def test_where_nobody_is_refused_a_thousand_are_under_way_within_a_few_round_tri
 def test_refusals_that_come_however_little_is_asked_slow_nobody_else_down(
     share: float, asked: float | None, people: int
 ) -> None:
-    line, dice, served = Line(Pool(), Knobs()), random.Random(6), 0
+    line, dice, served, said = Line(Pool(), Knobs()), random.Random(6), 0, list[str]()
+    line.pool.say = said.append
 
     async def call(_: Seat) -> None:
         nonlocal served
@@ -235,6 +236,7 @@ def test_refusals_that_come_however_little_is_asked_slow_nobody_else_down(
     run(for_a_while(person, people=people, seconds=seconds))
     its_own = share / (1 - share) * max(asked or 0, 1)
     assert served > 0.8 * people * seconds / (1 + its_own)
+    assert any("of the calls however few are made" in told for told in said)
 
 
 def test_a_limit_of_an_endpoint_that_also_refuses_at_random_is_heeded() -> None:
