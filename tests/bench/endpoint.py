@@ -37,6 +37,8 @@ class Manner:
     """More calls than this in any minute are refused with 429; 0: no limit."""
     burst: int = 1
     """How many calls may come at once under the limit."""
+    whims: float = 0.0
+    """The share of calls that are refused with 429 however few there are."""
     tells: bool = False
     """Whether each answer says what the limit is, and what is left of it."""
     faults: float = 0.0
@@ -78,6 +80,8 @@ class Server:
         self.message = {"role": "assistant", "content": said, "tool_calls": [self.call]}
 
     def admits(self) -> bool:
+        if self.manner.whims and self.dice.random() < self.manner.whims:
+            return False
         if not self.manner.per_minute:
             return True
         now, rate = time.monotonic(), self.manner.per_minute / 60
