@@ -19,6 +19,7 @@ _SHARE = 0.45
 _SLACK = 5
 """Refusals that chance may add to what is to be expected."""
 _EXCESSES = 6
+"""So often in a row a limit may be met besides, before the moods are taken to have changed."""
 _MEMORY = 400
 """Calls that are remembered, half of them dimly."""
 
@@ -45,7 +46,7 @@ class Moods:
     _calm: float = 0.0
     _needed: int = _ENOUGH
     _excesses: int = 0
-    """How often in a row there were more than moods account for, and so less was asked."""
+    """How often there were more than moods account for, and so less was asked."""
     _told: bool = False
     _begun: float = 0.0
     _busy: int = 0

@@ -69,9 +69,10 @@ class Pace:
         """A call was refused that began after the last cut."""
         since = now if self._since is None else self._since
         self._tried = self.rate
-        if self._tried == inf:  # too few went well before to tell: they are counted on
-            self._went += len(self._begun)
-            self._first = since if self._first is None else self._first
+        if self._tried == inf:
+            if self._first is None or now - since > _WINDOW:
+                self._first, self._went = max(since, self._begun[0]), 0
+            self._went += len(self._begun)  # to those that were too few to tell, until lately
             self._seconds = max(1.0, now - self._first)
         else:
             self._went = len(self._begun)

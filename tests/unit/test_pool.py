@@ -12,6 +12,7 @@ import pytest
 
 from harness.models.knobs import Knobs
 from harness.models.line import Line
+from harness.models.pace import Pace
 from harness.models.pool import Hall, Pool, Seat
 from harness.models.retrying import Transient
 from tests.unit.virtual import now, run
@@ -276,6 +277,19 @@ def test_a_limit_of_so_few_that_no_burst_tells_of_it_is_found_out() -> None:
 
     tally = run(minutes())
     assert tally.share_refused < 0.25 and tally.served > 0.9 * 30 * MINUTES
+
+
+@pytest.mark.parametrize("few", [2, 50])
+def test_what_went_well_hours_before_a_refusal_tells_no_rate(few: int) -> None:
+    pace = Pace()
+    for at in range(few):
+        pace.begin(at / few)
+    pace.cut(1.0)
+    pace.forget()
+    for at in range(200):
+        pace.begin(36_000 + at / 10)
+    pace.cut(36_020.0)
+    assert 3 <= pace.rate <= 10
 
 
 def test_an_endpoint_that_is_overloaded_now_and_then_is_asked_no_less() -> None:
