@@ -80,14 +80,18 @@ class Pace:
             self._seconds = min(_WINDOW, max(1.0, now - since))
         self._begun.clear()
         self._since, self._age = now, 0.0
-        self.not_that()
+        self.not_that(now)
 
-    def not_that(self) -> None:
-        """A call counted as one that went well was refused as well.
+    def not_that(self, begun: float) -> None:
+        """A call that was counted as one that went well, begun then, was refused as well.
 
         The mean of a time is less than what its end showed to be possible, and what a short time
         shows may be far off: the truth is taken to lie midway.
         """
+        if self._since is None or begun > self._since:
+            if self._begun:
+                self._begun.pop()
+            return
         self._went -= 1
         if self._went < _FEW and self._tried == inf:
             self.top = inf

@@ -214,7 +214,7 @@ class Lane:
         if asked is not None:
             self._rest(asked, now)
         if grant.at <= self._cut_at:
-            self.pace.not_that()
+            self.pace.not_that(grant.at)
             return False
         calm, before = self._calm(grant, now), self._asking
         self._ask_less(grant, asked, now)
@@ -231,8 +231,9 @@ class Lane:
             self._rest(grown, now)
         if self.gauges and not self._found_stepwise() and not self._by_headers(grant.tokens, now):
             self.doubted = True
-        if self._refused > 1:
-            return  # nobody was served since: it is still the same rest, and no news of the rate
+        if self._refused > 1:  # nobody was served since: the same rest goes on, and tells no rate
+            self.pace.not_that(grant.at)
+            return
         if self.doubted or not self.gauges:
             self.pace.cut(now)
         if grant.busy >= int(self.width) - 1:
