@@ -8,6 +8,7 @@ serves here for calls in a second. Its clock stands still while nobody asks.
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from math import inf
 
@@ -89,8 +90,8 @@ class Pace:
         shows may be far off: the truth is taken to lie midway.
         """
         if self._since is None or begun > self._since:
-            if self._begun:
-                self._begun.pop()
+            with suppress(ValueError):  # it may have been more than a minute ago
+                self._begun.remove(begun)
             return
         self._went -= 1
         if self._went < _FEW and self._tried == inf:

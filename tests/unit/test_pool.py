@@ -13,6 +13,7 @@ import pytest
 from harness.models.knobs import Knobs
 from harness.models.line import Line
 from harness.models.pace import Pace
+from harness.models.pacing import Lane
 from harness.models.pool import Hall, Pool, Seat
 from harness.models.retrying import Transient
 from tests.unit.virtual import now, run
@@ -290,6 +291,18 @@ def test_what_went_well_hours_before_a_refusal_tells_no_rate(few: int) -> None:
         pace.begin(36_000 + at / 10)
     pace.cut(36_020.0)
     assert 3 <= pace.rate <= 10
+
+
+def test_a_call_that_is_refused_after_minutes_is_not_taken_for_a_younger_one() -> None:
+    lane = Lane()
+    lane.turned_away(lane.begin(0, 0.0), None, 0.1)
+    slow, slower = lane.begin(0, 1.2), lane.begin(0, 1.3)
+    lane.turned_away(lane.begin(0, 1.4), None, 1.5)
+    young = lane.begin(0, 100.0)
+    lane.turned_away(slow, None, 101.0)
+    lane.welcomed(slower, 102.0)
+    lane.turned_away(young, None, 103.0)
+    assert lane.wait(0, 103.0) == pytest.approx(1.0)
 
 
 def test_an_endpoint_that_is_overloaded_now_and_then_is_asked_no_less() -> None:
