@@ -11,11 +11,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
+from docker.models.containers import Container
 
 from harness.api import Sandbox, Sandboxes
 from harness.errors import Fault, UsageError
@@ -46,6 +48,21 @@ def engine() -> Iterator[docker.DockerClient]:
     client = docker.from_env()
     yield client
     client.close()
+
+
+@contextmanager
+def kept(
+    engine: docker.DockerClient, image: str, *, lifetime: int = 300, **options: Any
+) -> Iterator[Container]:
+    """A container with nothing in it but the first process of a box."""
+    command = ["-c", KEEPER, "harness", str(lifetime), KEEPER]
+    how = {"entrypoint": "/bin/sh", "stdin_open": True, **options}
+    box = engine.containers.create(image, command, **how)
+    try:
+        box.start()
+        yield box
+    finally:
+        box.remove(force=True)
 
 
 def folders_of(pid: int) -> list[Path]:
@@ -220,16 +237,11 @@ async def test_a_container_ends_by_itself(base_image: str) -> None:
 
 
 @pytest.mark.docker
-def test_a_box_that_has_no_room_for_its_own_sleeper_lives_to_its_end(base_image: str) -> None:
-    client = docker.from_env()
-    command = ["-c", KEEPER, "harness", "2", KEEPER]
-    box = client.containers.create(base_image, command, entrypoint="/bin/sh", pids_limit=1)
-    try:
-        box.start()
+def test_a_box_that_has_no_room_for_its_own_sleeper_lives_to_its_end(
+    base_image: str, engine: docker.DockerClient
+) -> None:
+    with kept(engine, base_image, lifetime=2, pids_limit=1) as box:
         assert box.wait(timeout=60)["StatusCode"] == 0, "a shell that cannot fork exits with 2"
-    finally:
-        box.remove(force=True)
-        client.close()
 
 
 @pytest.mark.docker
@@ -238,12 +250,7 @@ def test_a_box_that_has_no_room_for_its_own_sleeper_lives_to_its_end(base_image:
 def test_a_stroke_ends_what_is_in_a_box_and_not_its_first_process(
     base_image: str, engine: docker.DockerClient, shell: str, path: str
 ) -> None:
-    command = ["-c", KEEPER, "harness", "300", KEEPER]
-    box = engine.containers.create(
-        base_image, command, entrypoint=shell, stdin_open=True, environment={"PATH": path}
-    )
-    try:
-        box.start()
+    with kept(engine, base_image, entrypoint=shell, environment={"PATH": path}) as box:
         for _ in range(3):
             asleep = engine.api.exec_create(box.id, ["/bin/sleep", "1000"])["Id"]
             engine.api.exec_start(asleep, detach=True)
@@ -251,8 +258,6 @@ def test_a_stroke_ends_what_is_in_a_box_and_not_its_first_process(
             assert engine.api.exec_inspect(asleep)["ExitCode"] == 128 + signal.SIGKILL
         box.reload()
         assert box.status == "running"
-    finally:
-        box.remove(force=True)
 
 
 @pytest.mark.docker

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -107,14 +108,21 @@ async def crowd(
         while True:
             await one_call(pool, serve, tally, latency * draw.uniform(0.5, 1.5))
 
-    tasks = [asyncio.create_task(person()) for _ in range(people)]
-    await asyncio.sleep(warm * 60)
-    before = Tally(tally.served, tally.refused)
-    await asyncio.sleep(MINUTES * 60)
+    async with at_it(person, people):
+        await asyncio.sleep(warm * 60)
+        before = Tally(tally.served, tally.refused)
+        await asyncio.sleep(MINUTES * 60)
+    return tally.steady(before)
+
+
+@asynccontextmanager
+async def at_it(person: Callable[[], Awaitable[None]], people: int) -> AsyncIterator[None]:
+    """So many at it while the block lasts."""
+    tasks = [asyncio.ensure_future(person()) for _ in range(people)]
+    yield
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    return tally.steady(before)
 
 
 @pytest.mark.parametrize(
@@ -359,11 +367,8 @@ def test_one_that_has_too_much_to_do_is_used_as_far_as_it_can() -> None:
 async def for_a_while(
     person: Callable[[], Awaitable[None]], *, people: int, seconds: float
 ) -> None:
-    tasks = [asyncio.ensure_future(person()) for _ in range(people)]
-    await asyncio.sleep(seconds)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    async with at_it(person, people):
+        await asyncio.sleep(seconds)
 
 
 def test_so_many_at_a_time_as_are_welcome() -> None:
