@@ -39,7 +39,7 @@ class Moods:
 
     expected: float | None = None
     """Of the calls, what is refused by mood; None while every refusal is taken for a limit's."""
-    fallback: Asking | None = None
+    _fallback: Asking | None = None
     """How to ask if the test fails; None once it has been passed."""
     _before: Asking | None = None
     """How it was asked before the refusal that those in calm followed."""
@@ -58,29 +58,34 @@ class Moods:
         self._begun += 1
         self._busy = busy
         if self._begun > _MEMORY:
-            if self.fallback is not None and self.expected is not None:
+            if self._fallback is not None and self.expected is not None:
                 self.expected = max(self.expected, self._refused / self._begun)
-            self.fallback, self._excesses = None, 0
+            self._fallback, self._excesses = None, 0
             self._begun, self._refused = self._begun / 2, self._refused / 2
 
     def refused(self) -> bool:
-        """Whether one more is still a mood; if not, `fallback` is how to ask, where it is known."""
+        """Whether one more is still a mood; if not, the test may have `failed`."""
         self._refused += 1
         if self.expected is None:
             return False
         if self._refused <= (1 - (1 - self.expected) ** 2) * self._begun + _SLACK:
             return True
         self._excesses += 1
-        if self.fallback is not None:
+        if self._fallback is not None:
             self._needed = min(2 * self._needed, _MOST)
-        if self.fallback is not None or self._excesses > _EXCESSES:
+        if self._fallback is not None or self._excesses > _EXCESSES:
             self.expected, self._excesses, self._told = None, 0, False
         self._forget()
         return False
 
+    def failed(self) -> Asking | None:
+        """How to ask, where the test has just failed."""
+        fallback, self._fallback = self._fallback, None
+        return fallback
+
     def news(self) -> float | None:
         """Of the calls, what is refused by mood: once, when the test has been passed."""
-        if self.expected is None or self.fallback is not None or self._told:
+        if self.expected is None or self._fallback is not None or self._told:
             return None
         self._told = True
         return self.expected
@@ -97,7 +102,7 @@ class Moods:
             return None
         was = self._before
         self._forget()
-        self.expected, self.fallback = share, after
+        self.expected, self._fallback = share, after
         return was
 
     def _forget(self) -> None:

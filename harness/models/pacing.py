@@ -208,9 +208,8 @@ class Lane:
         new but how long to wait. Whether it was a mood, and is nobody's matter but this call's."""
         if self.moods.refused():
             return True
-        if self.moods.fallback:
-            self._ask(self.moods.fallback)
-            self.moods.fallback = None
+        if fallback := self.moods.failed():
+            self._ask(fallback)
         if asked is not None:
             self._rest(asked, now)
         if grant.at <= self._cut_at:

@@ -60,13 +60,15 @@ _ASKED_FOR = re.compile(
     r"|requested (\d+) output tokens|\d+ \+ (\d+) > \d+|(\d+) `?max_new_tokens",
     re.IGNORECASE,
 )
+_TOO_OFTEN = r"rate.?limit|too many requests|throttl"
+_TOO_BUSY = r"overloaded|at capacity|server is busy"
 _RATE = re.compile(
-    r"rate.?limit|too many requests|throttl|overloaded|tokens per min|at capacity|server is busy"
+    rf"{_TOO_OFTEN}|{_TOO_BUSY}|tokens per min"
     r"|resource_exhausted|concurren\w+ (?:request|limit)|code 429\b",
     re.IGNORECASE,
 )
-_LOAD = re.compile(r"overloaded|at capacity|server is busy", re.IGNORECASE)
-_RATED = re.compile(r"rate.?limit|too many requests|throttl|per min", re.IGNORECASE)
+_LOAD = re.compile(_TOO_BUSY, re.IGNORECASE)
+_RATED = re.compile(rf"{_TOO_OFTEN}|per min", re.IGNORECASE)
 _TOO_BIG = re.compile(r"limit:? (\d+),? (?:used:? \d+,? )?requested:? (\d+)", re.IGNORECASE)
 """One request of more tokens than a minute has: it comes as a rate limit, and never passes."""
 _CREDIT = re.compile(
